@@ -1,0 +1,102 @@
+"""What must not wait for a disk: ZeroMQ publish/subscribe on loopback.
+
+Losing a message costs freshness, never data: whoever needs history reads the lake. Publishers and subscribers both
+connect to a forwarder that `trifecta up` runs, so any number of either may come and go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import zmq
+import zmq.asyncio
+
+from trifecta.errors import SettingsError
+from trifecta.market.events import OrderFlow
+
+HIGH_WATER_MARK = 10_000  # messages a slow subscriber may fall behind before it loses the oldest
+SECONDS_TOPIC = b"second/"
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_second = msgspec.msgpack.Decoder(OrderFlow).decode
+
+
+def publish_address(address: str) -> str:
+    """Where publishers connect: the port above the one subscribers use."""
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():
+        raise SettingsError(f"bus_address {address!r} must end in a port, like tcp://127.0.0.1:5570")
+    return f"{host}:{int(port) + 1}"
+
+
+class Publisher:
+    """Sends to whoever listens; never blocks and never fails when nobody does."""
+
+    def __init__(self, address: str) -> None:
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.PUB)
+        self._socket.set_hwm(HIGH_WATER_MARK)
+        self._socket.linger = 0
+        self._socket.connect(publish_address(address))
+
+    def second(self, row: OrderFlow) -> None:
+        self._socket.send_multipart((SECONDS_TOPIC + row.venue.encode(), _encode(row)), zmq.NOBLOCK)
+
+    def close(self) -> None:
+        self._socket.close()
+        self._context.term()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+async def seconds(address: str) -> AsyncIterator[OrderFlow]:
+    """Closed seconds of every instrument, as they are published."""
+    context = zmq.asyncio.Context()
+    socket = context.socket(zmq.SUB)
+    socket.set_hwm(HIGH_WATER_MARK)
+    socket.linger = 0
+    socket.subscribe(SECONDS_TOPIC)
+    socket.connect(address)
+    try:
+        while True:
+            _, payload = await socket.recv_multipart()
+            yield _decode_second(payload)
+    finally:
+        socket.close()
+        context.term()
+
+
+def forward(address: str) -> None:
+    """Passes messages from publishers to subscribers until the context ends; run it in a thread of its own.
+
+    Raises:
+        SettingsError: the address is in use.
+    """
+    context = zmq.Context.instance()
+    inbound, outbound = context.socket(zmq.XSUB), context.socket(zmq.XPUB)
+    try:
+        for socket, where in ((outbound, address), (inbound, publish_address(address))):
+            socket.set_hwm(HIGH_WATER_MARK)
+            socket.linger = 0
+            try:
+                socket.bind(where)
+            except zmq.ZMQError as error:
+                raise SettingsError(
+                    f"bus address {where} cannot be used ({error.strerror}): set TRIFECTA_BUS_ADDRESS to a free "
+                    "port; the port above it must be free too"
+                ) from error
+        zmq.proxy(inbound, outbound)
+    except zmq.ContextTerminated:
+        pass
+    finally:
+        inbound.close()
+        outbound.close()

@@ -1,0 +1,1 @@
+"""From bytes to rows: journal, recorder, book, pipeline, gaps, import."""

@@ -1,0 +1,1 @@
+"""What is computed from events, one implementation for live, replay and history."""

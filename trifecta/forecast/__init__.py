@@ -1,0 +1,1 @@
+"""Forecasts of market range, and how good they were."""

@@ -1,0 +1,1 @@
+"""The nouns every other part speaks in: instruments, events, enums."""

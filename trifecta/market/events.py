@@ -1,0 +1,142 @@
+"""Facts as they arrive: one row an event, prices and sizes as the instrument's integers, times in nanoseconds.
+
+Events travel in batches of one instrument and one kind, as numpy structured arrays of the types below. `position` is
+the number of the journal frame that carried the event; it orders events of different kinds and is not stored.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+
+class Side(IntEnum):
+    """Who took: the aggressor's side."""
+
+    BUY = 1
+    SELL = -1
+
+
+class GapStatus(StrEnum):
+    """What became of events that a feed skipped."""
+
+    OPEN = "open"
+    FILLED = "filled"
+    LOST = "lost"
+
+
+TRADE = np.dtype(
+    [
+        ("position", "i8"),
+        ("ts_recv", "i8"),
+        ("ts_event", "i8"),
+        ("trade_id", "i8"),
+        ("count", "i4"),  # prints in one aggregate, ids trade_id .. trade_id + count - 1
+        ("price", "i8"),
+        ("qty", "i8"),
+        ("side", "i1"),
+    ]
+)
+
+QUOTE = np.dtype(
+    [
+        ("position", "i8"),
+        ("ts_recv", "i8"),
+        ("ts_event", "i8"),  # 0: the venue sends none
+        ("update_id", "i8"),
+        ("bid", "i8"),
+        ("bid_qty", "i8"),
+        ("ask", "i8"),
+        ("ask_qty", "i8"),
+    ]
+)
+
+# One change of the book. Its levels are rows [first_level, first_level + bids + asks) of a LEVEL array, bids first.
+DEPTH = np.dtype(
+    [
+        ("position", "i8"),
+        ("ts_recv", "i8"),
+        ("ts_event", "i8"),
+        ("first_id", "i8"),
+        ("last_id", "i8"),
+        ("previous_id", "i8"),  # -1: the venue sends none, so first_id must follow the last last_id
+        ("first_level", "i8"),
+        ("bids", "i4"),
+        ("asks", "i4"),
+    ]
+)
+
+LEVEL = np.dtype([("price", "i8"), ("qty", "i8")])
+
+BAR = np.dtype(
+    [
+        ("position", "i8"),
+        ("ts_recv", "i8"),
+        ("ts_open", "i8"),
+        ("ts_close", "i8"),  # exclusive end
+        ("open", "i8"),
+        ("high", "i8"),
+        ("low", "i8"),
+        ("close", "i8"),
+        ("volume", "i8"),
+        ("quote_volume", "f8"),
+        ("trades", "i4"),
+        ("taker_buy_volume", "i8"),
+    ]
+)
+
+
+class Frame(NamedTuple):
+    """One line of a journal: what a socket or a REST call brought, untouched."""
+
+    position: int
+    ts_recv: int
+    payload: bytes
+
+
+class OrderFlow(msgspec.Struct, frozen=True):
+    """Order flow of the 60 s that end at `ts_event`, closed once a second. Formulas: `features/orderflow.py`.
+
+    Sizes in base units, prices in quote units. NaN: no trade in the window, or no valid book.
+    """
+
+    venue: str
+    symbol: str
+    ts_event: int  # exclusive end of the second, ns
+    ts_recv: int  # receive time of the frame that closed it, ns
+    buy_volume: float
+    sell_volume: float
+    volume_imbalance: float
+    large_trades_ratio: float
+    aggressive_buy_ratio: float
+    aggressive_sell_ratio: float
+    bid_ask_spread: float
+    order_book_imbalance: float
+    volume_weighted_price: float
+    trade_intensity: float
+    trades: int  # in the window
+    high: float  # of this second alone, NaN without a trade
+    low: float
+    last_price: float  # last trade so far
+    bid: float
+    ask: float
+    ready: bool  # 10 trades or more in the window
+    book_valid: bool
+    complete: bool  # no trade of the window is known to be missing
+
+
+FEATURES = (
+    "buy_volume",
+    "sell_volume",
+    "volume_imbalance",
+    "large_trades_ratio",
+    "aggressive_buy_ratio",
+    "aggressive_sell_ratio",
+    "bid_ask_spread",
+    "order_book_imbalance",
+    "volume_weighted_price",
+    "trade_intensity",
+)

@@ -1,0 +1,78 @@
+"""What is traded: how many decimals its prices and sizes have, and the filters an order must pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+import numpy.typing as npt
+
+from trifecta.errors import DataError
+
+MAX_SCALE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One symbol at one venue. Prices are integers of 10^-price_scale, sizes of 10^-qty_scale base units."""
+
+    venue: str
+    symbol: str
+    price_scale: int
+    qty_scale: int
+    tick: Decimal = Decimal(0)
+    lot: Decimal = Decimal(0)
+    min_notional: Decimal = Decimal(0)
+
+    def price_ticks(self, prices: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """Prices as integers of 10^-price_scale; `MISFIT` where a price is not one."""
+        return to_ticks(prices, self.price_scale)
+
+    def qty_lots(self, quantities: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """Sizes as integers of 10^-qty_scale; `MISFIT` where a size is not one."""
+        return to_ticks(quantities, self.qty_scale)
+
+
+MISFIT = np.iinfo(np.int64).min
+_LARGEST_EXACT = 2.0**53
+
+
+def to_ticks(values: npt.NDArray[np.float64], scale: int) -> npt.NDArray[np.int64]:
+    """`values` as integers of 10^-scale.
+
+    `MISFIT` marks a value that is not finite, too large to be exact in float64, or not a whole number of ticks.
+    """
+    scaled = values * 10.0**scale
+    with np.errstate(invalid="ignore"):
+        ticks = np.rint(scaled)
+        fits = (np.abs(scaled) < _LARGEST_EXACT) & (np.abs(scaled - ticks) <= 1e-9 * np.abs(scaled) + 1e-6)
+    return np.where(fits, ticks, MISFIT).astype(np.int64)
+
+
+def decimals(text: str) -> int:
+    """How many decimals `text` needs once trailing zeros are gone: "0.00100000" needs 3.
+
+    Raises:
+        DataError: `text` is not a decimal number, or needs more than 12 decimals.
+    """
+    _, _, fraction = text.partition(".")
+    needed = len(fraction.rstrip("0"))
+    if needed > MAX_SCALE or not text.replace(".", "", 1).removeprefix("-").isdigit():
+        raise DataError(f"{text!r} is not a decimal number of at most {MAX_SCALE} decimals")
+    return needed
+
+
+def infer(venue: str, symbol: str, prices: Iterable[str], quantities: Iterable[str]) -> Instrument:
+    """The instrument that a sample of its recorded price and size texts fits, where no exchange info is at hand."""
+    price_scale = max(map(decimals, prices), default=0)
+    qty_scale = max(map(decimals, quantities), default=0)
+    return Instrument(
+        venue,
+        symbol,
+        price_scale,
+        qty_scale,
+        tick=Decimal(1).scaleb(-price_scale),
+        lot=Decimal(1).scaleb(-qty_scale),
+    )

@@ -1,0 +1,202 @@
+"""The only reader of the environment: `trifecta.toml`, then `.env`, then environment variables, checked as a whole."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from trifecta.errors import SettingsError
+
+
+class Market(StrEnum):
+    """Where events come from. Anything but LIVE passes through the emulator and is labelled SIMULATED."""
+
+    SIMULATED = "simulated"
+    RECORDED = "recorded"
+    LIVE = "live"
+
+
+class VenueSettings(BaseModel, extra="forbid"):
+    """What to record at one venue."""
+
+    enabled: bool = True
+    symbols: list[str] = ["PAXGUSDT", "BTCUSDT", "ETHUSDT"]
+
+
+class CaptureSettings(BaseModel, extra="forbid"):
+    """How frames become files. Names carry their units."""
+
+    segment_mb: float = Field(64.0, gt=0)
+    segment_s: float = Field(3600.0, gt=0)
+    fsync_s: float = Field(1.0, ge=0)
+    flush_s: float = Field(5.0, gt=0)
+    snapshot_s: float = Field(600.0, ge=30)
+    silence_s: float = Field(30.0, gt=0)
+    reconnect_s: float = Field(23 * 3600.0, gt=0)
+    weight_share: float = Field(0.5, gt=0, le=1)
+    journal_days: float = Field(14.0, gt=0)
+
+
+class ForecastSettings(BaseModel, extra="forbid"):
+    """What is forecast and when a forecast is too old to be served."""
+
+    horizons_s: list[int] = [300, 900, 3600]
+    default_horizon_s: int = 300
+    method: Literal["auto", "persistence", "ewma", "har", "legacy"] = "auto"
+    coverage: float = Field(0.9, gt=0.5, lt=1)
+    max_age_s: float = Field(10.0, gt=0)
+    default_symbol: str = "PAXGUSDT"
+    symbols: dict[str, str] = {"XAUUSD": "PAXGUSDT", "GOLD": "PAXGUSDT", "BTCUSD": "BTCUSDT", "ETHUSD": "ETHUSDT"}
+    points: dict[str, float] = {"PAXGUSDT": 0.01, "XAUUSD": 0.01, "BTCUSDT": 0.01, "ETHUSDT": 0.01}
+
+
+class Settings(BaseSettings):
+    """Every setting of every process. Raises `SettingsError` through `load`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TRIFECTA_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        toml_file="trifecta.toml",
+        extra="forbid",
+        validate_default=True,
+    )
+
+    data_dir: Path = Path("data")
+    market: Market = Market.SIMULATED
+    lake_uri: str = ""
+    ledger_url: str = ""
+    bus_address: str = "tcp://127.0.0.1:5570"
+    prefect_api: str = ""
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(8000, ge=1, le=65535)
+    api_token: SecretStr = SecretStr("")
+    api_tls_cert: Path | None = None
+    api_tls_key: Path | None = None
+    prefect_port: int = Field(4200, ge=1, le=65535)
+    dashboard_port: int = Field(8501, ge=1, le=65535)
+    emulator_port: int = Field(8900, ge=1, le=65535)
+    emulator_rate: float = Field(100.0, gt=0, le=100_000)
+    emulator_seed: int = 7
+
+    venues: dict[str, VenueSettings] = {
+        "binance": VenueSettings(),
+        "binance_usdm": VenueSettings(symbols=["BTCUSDT", "ETHUSDT"]),
+    }
+    capture: CaptureSettings = CaptureSettings()
+    forecast: ForecastSettings = ForecastSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """First one wins: arguments, environment, `.env`, `trifecta.toml`."""
+        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+
+    @model_validator(mode="after")
+    def _check_as_a_whole(self) -> Self:
+        if not is_loopback(self.api_host) and len(self.api_token.get_secret_value()) < 16:
+            raise ValueError(
+                f"api_host {self.api_host!r} is reachable from outside this machine: set TRIFECTA_API_TOKEN to "
+                "at least 16 characters (python -c 'import secrets; print(secrets.token_urlsafe(32))'), "
+                "or set TRIFECTA_API_HOST=127.0.0.1"
+            )
+        if (self.api_tls_cert is None) != (self.api_tls_key is None):
+            raise ValueError("api_tls_cert and api_tls_key go together: set both or neither")
+        ports = [self.api_port, self.prefect_port, self.dashboard_port, self.emulator_port]
+        if len(set(ports)) != len(ports):
+            raise ValueError(
+                f"ports {ports} must all differ: api_port, prefect_port, dashboard_port, emulator_port"
+            )
+        if self.forecast.default_horizon_s not in self.forecast.horizons_s:
+            raise ValueError(
+                f"forecast.default_horizon_s {self.forecast.default_horizon_s} must be one of "
+                f"forecast.horizons_s {self.forecast.horizons_s}"
+            )
+        return self
+
+    @property
+    def lake(self) -> str:
+        """Where the Delta tables live: a folder or an object-store URI."""
+        return self.lake_uri or str((self.data_dir / "lake").absolute())
+
+    @property
+    def ledger(self) -> str:
+        """SQLAlchemy URL of the ledger."""
+        return self.ledger_url or f"sqlite:///{(self.data_dir / 'ledger.db').absolute()}"
+
+    @property
+    def prefect_api_url(self) -> str:
+        return self.prefect_api or f"http://127.0.0.1:{self.prefect_port}/api"
+
+    @property
+    def emulator_url(self) -> str:
+        return f"http://127.0.0.1:{self.emulator_port}"
+
+    @property
+    def journal_dir(self) -> Path:
+        return self.data_dir / "journal"
+
+    @property
+    def run_dir(self) -> Path:
+        """Process ids, logs and control files of the running system."""
+        return self.data_dir / "run"
+
+    def source(self, venue: str) -> str:
+        """The name a venue's data bears in the warehouse: `sim_binance` for whatever the emulator produced."""
+        return venue if self.market is Market.LIVE else f"sim_{venue}"
+
+
+def is_loopback(host: str) -> bool:
+    """True for an address that only this machine can reach."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load(**overrides: object) -> Settings:
+    """The settings in force.
+
+    Raises:
+        SettingsError: each line names key, value and what is expected.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(error))) from error
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"trifecta.toml or .env cannot be read: {error}") from error
+
+
+def _explain(error: ValidationError) -> list[str]:
+    lines = ["settings are not valid:"]
+    for item in error.errors(include_url=False):
+        key = ".".join(str(part) for part in item["loc"])
+        if not key:
+            lines.append(f"  {item['msg'].removeprefix('Value error, ')}")
+            continue
+        secret = "token" in key or "secret" in key
+        value = "(hidden)" if secret else repr(item["input"])
+        env = "TRIFECTA_" + key.upper().replace(".", "__")
+        remedy = "remove it or correct its name" if item["type"] == "extra_forbidden" else item["msg"]
+        lines.append(f"  {key} = {value}: {remedy} (set {env}, .env or trifecta.toml)")
+    return lines
