@@ -60,7 +60,7 @@ class Publisher:
 
 async def seconds(address: str) -> AsyncIterator[OrderFlow]:
     """Closed seconds of every instrument, as they are published."""
-    context = zmq.asyncio.Context()
+    context: zmq.asyncio.Context = zmq.asyncio.Context()
     socket = context.socket(zmq.SUB)
     socket.set_hwm(HIGH_WATER_MARK)
     socket.linger = 0

@@ -121,9 +121,7 @@ class Settings(BaseSettings):
             raise ValueError("api_tls_cert and api_tls_key go together: set both or neither")
         ports = [self.api_port, self.prefect_port, self.dashboard_port, self.emulator_port]
         if len(set(ports)) != len(ports):
-            raise ValueError(
-                f"ports {ports} must all differ: api_port, prefect_port, dashboard_port, emulator_port"
-            )
+            raise ValueError(f"ports {ports} must all differ: api_port, prefect_port, dashboard_port, emulator_port")
         if self.forecast.default_horizon_s not in self.forecast.horizons_s:
             raise ValueError(
                 f"forecast.default_horizon_s {self.forecast.default_horizon_s} must be one of "

@@ -14,7 +14,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
-from warehouse.tables import TABLES, Table
+from warehouse.tables import TABLES
 
 NEVER = -1
 MAX_COMMIT_RETRIES = 50
@@ -81,7 +81,7 @@ class Lake:
             ),
             storage_options=self._storage_options,
         )
-        return rows.num_rows
+        return int(rows.num_rows)
 
     def version(self, name: str, writer: str) -> int:
         """The last version that `writer` committed to this table; `NEVER` if none."""

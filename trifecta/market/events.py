@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 
 class Side(IntEnum):
@@ -89,12 +90,12 @@ BAR = np.dtype(
 )
 
 
-class Frame(NamedTuple):
-    """One line of a journal: what a socket or a REST call brought, untouched."""
+class Frames(NamedTuple):
+    """Consecutive lines of a journal: what a socket or a REST call brought, untouched."""
 
-    position: int
-    ts_recv: int
-    payload: bytes
+    first_position: int
+    ts_recv: npt.NDArray[np.int64]  # (n,), ns, never falling
+    payloads: list[bytes]  # n
 
 
 class OrderFlow(msgspec.Struct, frozen=True):
