@@ -81,7 +81,7 @@ def forward(address: str) -> None:
     Raises:
         SettingsError: the address is in use.
     """
-    context = zmq.Context.instance()
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
     inbound, outbound = context.socket(zmq.XSUB), context.socket(zmq.XPUB)
     try:
         for socket, where in ((outbound, address), (inbound, publish_address(address))):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from math import isfinite
 from typing import NamedTuple
 
 from trifecta.market.events import GapStatus
@@ -24,6 +25,13 @@ class Reason(StrEnum):
     NO_TIME = "no_time"
     OUT_OF_ORDER = "out_of_order"
     DUPLICATE_ID = "duplicate_id"
+
+
+def value_reason(value: float) -> Reason:
+    """Why a price or size that did not become an integer cannot be believed."""
+    if not isfinite(value):
+        return Reason.NOT_FINITE
+    return Reason.OFF_TICK if value > 0 else Reason.NOT_POSITIVE
 
 
 class Quarantined(NamedTuple):

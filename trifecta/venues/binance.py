@@ -1,0 +1,271 @@
+"""Binance spot, USD-M and COIN-M futures: stream frames → events.
+
+Samples (combined streams; spot pads numbers to 8 decimals, futures do not and add E and T):
+
+    {"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255343,"s":"BTCUSDT","t":3735683259,
+        "p":"61837.63000000","q":"0.02000000","T":1723161255342,"m":true,"M":true}}
+    {"stream":"btcusdt@bookTicker","data":{"u":50093239212,"s":"BTCUSDT","b":"61837.63000000","B":"3.78826000",
+        "a":"61837.64000000","A":"1.54698000"}}
+    {"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT","U":50093239189,
+        "u":50093239202,"b":[["61737.63000000","0.00000000"]],"a":[["61837.64000000","1.54698000"]]}}
+    {"stream":"btcusdt@kline_1m","data":{"e":"kline","E":1723161260001,"s":"BTCUSDT","k":{"t":1723161240000,
+        "T":1723161299999,"s":"BTCUSDT","i":"1m","o":"..","c":"..","h":"..","l":"..","v":"..","n":12,"x":false,
+        "q":"..","V":"..","Q":".."}}}
+
+`m` is true where the buyer was the maker, so the seller took. Times are milliseconds, or microseconds where a
+connection asked for them. Formats: Binance's public API documentation, "WebSocket Streams".
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from trifecta.errors import DataError
+from trifecta.market.events import BAR, DEPTH, QUOTE, TRADE, Frames, Side
+from trifecta.market.instruments import Instrument
+from trifecta.market.quarantine import Quarantined, Reason, value_reason
+from trifecta.venues import binance_answers as answers
+from trifecta.venues.binance_frames import DepthFrame, KlineFrame, QuoteFrame, TradeFrame
+from trifecta.venues.columns import fill, levels, to_ns
+from trifecta.venues.venue import Decoded, Events, Fault, SymbolEvents, Venue
+
+STREAMS = ("trade", "bookTicker", "depth@100ms", "kline_1m")
+_STREAM_PREFIX = b'{"stream":"'
+
+
+class _Group(NamedTuple):
+    """Frames of one stream in a batch."""
+
+    symbol: str
+    stream: str
+    rows: npt.NDArray[np.int64]  # into the batch
+    positions: npt.NDArray[np.int64]
+    ts_recv: npt.NDArray[np.int64]
+    payloads: list[bytes]
+
+    def at(self, rows: npt.NDArray[np.intp]) -> _Group:
+        payloads = [self.payloads[row] for row in rows]
+        return _Group(self.symbol, self.stream, self.rows[rows], self.positions[rows], self.ts_recv[rows], payloads)
+
+    def events(self, kind: np.dtype[np.void]) -> Events:
+        events = np.zeros(len(self.payloads), kind)
+        events["position"] = self.positions
+        events["ts_recv"] = self.ts_recv
+        return events
+
+
+class _Kind(NamedTuple):
+    """How the frames of one kind of stream are read."""
+
+    decoder: msgspec.json.Decoder[Any]
+    build: Callable[[_Group, list[Any], Instrument, Decoded], None]
+
+
+def streams(symbols: Iterable[str]) -> list[str]:
+    """Stream names for these symbols."""
+    return [f"{symbol.lower()}@{stream}" for symbol in symbols for stream in STREAMS]
+
+
+def decode(frames: Frames, instruments: Mapping[str, Instrument]) -> Decoded:
+    """Events of a batch of journal frames, by symbol. Unreadable frames are quarantined with their reason."""
+    decoded = Decoded(event_times=np.zeros(len(frames.payloads), np.int64))
+    by_stream: defaultdict[bytes, list[int]] = defaultdict(list)
+    for index, payload in enumerate(frames.payloads):
+        if payload.startswith(_STREAM_PREFIX):
+            by_stream[payload[11 : payload.find(b'"', 11)]].append(index)
+        else:
+            _answer(frames, index, instruments, decoded)
+    for name, found in by_stream.items():
+        rows = np.array(found, np.int64)
+        payloads = [frames.payloads[row] for row in found]
+        symbol, _, stream = name.decode("ascii", "replace").partition("@")
+        group = _Group(symbol.upper(), stream, rows, frames.first_position + rows, frames.ts_recv[rows], payloads)
+        _stream(group, instruments, decoded)
+    return decoded
+
+
+def _answer(frames: Frames, index: int, instruments: Mapping[str, Instrument], decoded: Decoded) -> None:
+    position, ts_recv = frames.first_position + index, int(frames.ts_recv[index])
+    payload = frames.payloads[index]
+    try:
+        decoded.answers.append(answers.read(payload, position, ts_recv, instruments))
+    except DataError as error:
+        text = payload.decode("utf-8", "replace")
+        decoded.quarantined.append(Quarantined(position, ts_recv, "", "", Reason.MALFORMED, str(error), text))
+
+
+def _stream(group: _Group, instruments: Mapping[str, Instrument], decoded: Decoded) -> None:
+    kind = _KINDS.get(group.stream.partition("@")[0].partition("_")[0])
+    instrument = instruments.get(group.symbol)
+    if kind is None or instrument is None:
+        reason = Reason.UNKNOWN_STREAM if kind is None else Reason.UNKNOWN_SYMBOL
+        detail = f"{group.symbol}@{group.stream} is none of the streams and symbols asked for"
+        _quarantine(group, [Fault(row, reason, detail) for row in range(len(group.payloads))], decoded)
+        return
+    group, records = _read(kind.decoder, group, decoded)
+    if records:
+        kind.build(group, records, instrument, decoded)
+
+
+def _read(decoder: msgspec.json.Decoder[Any], group: _Group, decoded: Decoded) -> tuple[_Group, list[Any]]:
+    """All frames in one call; one by one only where that fails."""
+    try:
+        records = decoder.decode_lines(b"\n".join(group.payloads))
+        if len(records) == len(group.payloads):
+            return group, records
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        pass
+    records, rows, faults = [], [], []
+    for row, payload in enumerate(group.payloads):
+        try:
+            records.append(decoder.decode(payload))
+            rows.append(row)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            faults.append(Fault(row, Reason.MALFORMED, str(error)))
+    _quarantine(group, faults, decoded)
+    return group.at(np.array(rows, np.intp)), records
+
+
+def _trades(group: _Group, records: list[TradeFrame], instrument: Instrument, decoded: Decoded) -> None:
+    data = [record.data for record in records]
+    events = group.events(TRADE)
+    events["trade_id"] = [d.t for d in data]
+    events["ts_event"] = to_ns(np.array([d.T for d in data], np.int64))
+    events["count"] = 1
+    events["side"] = np.where([d.m for d in data], Side.SELL, Side.BUY)
+    good, faults = fill(events, {"price": [d.p for d in data], "qty": [d.q for d in data]}, instrument)
+    faults += _untimed(events, good)
+    _quarantine(group, faults, decoded)
+    decoded.event_times[group.rows[good]] = events["ts_event"][good]
+    _symbol(decoded, group).trades = events[good]
+
+
+def _quotes(group: _Group, records: list[QuoteFrame], instrument: Instrument, decoded: Decoded) -> None:
+    data = [record.data for record in records]
+    events = group.events(QUOTE)
+    events["update_id"] = [d.u for d in data]
+    events["ts_event"] = to_ns(np.array([d.T for d in data], np.int64))
+    columns = {
+        "bid": [d.b for d in data],
+        "bid_qty": [d.B for d in data],
+        "ask": [d.a for d in data],
+        "ask_qty": [d.A for d in data],
+    }
+    good, faults = fill(events, columns, instrument)
+    for row in np.flatnonzero(good & (events["bid"] >= events["ask"])):
+        faults.append(Fault(int(row), Reason.CROSSED, f"bid {data[row].b} is not below ask {data[row].a}"))
+        good[row] = False
+    _quarantine(group, faults, decoded)
+    decoded.event_times[group.rows[good]] = events["ts_event"][good]
+    _symbol(decoded, group).quotes = events[good]
+
+
+def _depth(group: _Group, records: list[DepthFrame], instrument: Instrument, decoded: Decoded) -> None:
+    data = [record.data for record in records]
+    events = group.events(DEPTH)
+    events["ts_event"] = to_ns(np.array([d.E for d in data], np.int64))
+    events["first_id"] = [d.U for d in data]
+    events["last_id"] = [d.u for d in data]
+    events["previous_id"] = [d.pu for d in data]
+    events["bids"] = [len(d.b) for d in data]
+    events["asks"] = [len(d.a) for d in data]
+    counts = events["bids"].astype(np.int64) + events["asks"]
+    events["first_level"] = np.cumsum(counts) - counts
+    rows, fit = levels(chain.from_iterable((d.b, d.a) for d in data), int(counts.sum()), instrument)
+    good = np.ones(len(events), np.bool_)
+    faults = []
+    for row in np.unique(np.repeat(np.arange(len(events)), counts)[~fit]):
+        good[row] = False
+        faults.append(_level_fault(int(row), [*data[row].b, *data[row].a], instrument))
+    faults += _untimed(events, good)
+    _quarantine(group, faults, decoded)
+    decoded.event_times[group.rows[good]] = events["ts_event"][good]
+    symbol = _symbol(decoded, group)
+    symbol.depth, symbol.levels = events[good], rows
+
+
+def _level_fault(row: int, sides: list[tuple[float, float]], instrument: Instrument) -> Fault:
+    for price, qty in sides:
+        for name, value, scale, lowest in (
+            ("price", price, instrument.price_scale, 1),
+            ("size", qty, instrument.qty_scale, 0),
+        ):
+            whole = round(value * 10**scale) if np.isfinite(value) else -1
+            if whole < lowest or abs(value * 10**scale - whole) > 1e-6 + 1e-9 * whole:
+                detail = f"level {name} = {value!r}: expected a positive number of at most {scale} decimals"
+                return Fault(row, value_reason(value), detail)
+    return Fault(row, Reason.OFF_TICK, "a level is not a number of the instrument's decimals")
+
+
+def _klines(group: _Group, records: list[KlineFrame], instrument: Instrument, decoded: Decoded) -> None:
+    decoded.event_times[group.rows] = to_ns(np.array([record.data.E for record in records], np.int64))
+    closed = np.flatnonzero([record.data.k.x and record.data.k.i == answers.BAR_INTERVAL for record in records])
+    if not len(closed):
+        return
+    group = group.at(closed)
+    bars = [records[row].data.k for row in closed]
+    rows = [(b.t, b.o, b.h, b.l, b.c, b.v, b.T, b.q, b.n, b.V) for b in bars]
+    events, good, faults = answers.bars(group.events(BAR), rows, instrument)
+    _quarantine(group, faults, decoded)
+    _symbol(decoded, group).bars = events[good]
+
+
+def _untimed(events: Events, good: npt.NDArray[np.bool_]) -> list[Fault]:
+    """Faults of rows without a time; takes them out of `good`."""
+    rows = np.flatnonzero(good & (events["ts_event"] <= 0))
+    good[rows] = False
+    return [Fault(int(row), Reason.NO_TIME, f"event time is {events['ts_event'][row]}") for row in rows]
+
+
+def _symbol(decoded: Decoded, group: _Group) -> SymbolEvents:
+    return decoded.symbols.setdefault(group.symbol, SymbolEvents())
+
+
+def _quarantine(group: _Group, faults: list[Fault], decoded: Decoded) -> None:
+    for fault in faults:
+        decoded.quarantined.append(
+            Quarantined(
+                int(group.positions[fault.row]),
+                int(group.ts_recv[fault.row]),
+                group.symbol,
+                group.stream,
+                fault.reason,
+                fault.detail,
+                group.payloads[fault.row].decode("utf-8", "replace"),
+            )
+        )
+
+
+_KINDS = {
+    "trade": _Kind(msgspec.json.Decoder(TradeFrame, strict=False), _trades),
+    "bookTicker": _Kind(msgspec.json.Decoder(QuoteFrame, strict=False), _quotes),
+    "depth": _Kind(msgspec.json.Decoder(DepthFrame, strict=False), _depth),
+    "kline": _Kind(msgspec.json.Decoder(KlineFrame, strict=False), _klines),
+}
+
+
+def _binance(name: str, rest_url: str, stream_url: str) -> Venue:
+    return Venue(
+        name=name,
+        rest_url=rest_url,
+        stream_url=stream_url,
+        streams=streams,
+        decode=decode,
+        read_snapshot=answers.snapshot,
+        read_trades=answers.trades,
+        read_bars=answers.klines,
+        read_clock=answers.clock_offset,
+        instruments=answers.instruments,
+    )
+
+
+SPOT = _binance("binance", "https://api.binance.com/api", "wss://stream.binance.com:9443/stream")
+USDM = _binance("binance_usdm", "https://fapi.binance.com/fapi", "wss://fstream.binance.com/stream")
+COINM = _binance("binance_coinm", "https://dapi.binance.com/dapi", "wss://dstream.binance.com/stream")
