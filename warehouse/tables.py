@@ -150,8 +150,8 @@ ORDERFLOW_1S = Table(
         _column("sell_volume", F64, "base units sold by takers in the window"),
         _column("volume_imbalance", F64, "clamp(0.7 t + 0.3 b, -1, 1)"),
         _column("large_trades_ratio", F64, "share of trades above 3 x the window's mean size"),
-        _column("aggressive_buy_ratio", F64, "share of volume bought by takers"),
-        _column("aggressive_sell_ratio", F64, "share of volume sold by takers"),
+        _column("aggressive_buy_ratio", F64, "share of trades in which takers bought"),
+        _column("aggressive_sell_ratio", F64, "share of trades in which takers sold"),
         _column("bid_ask_spread", F64, "(ask - bid) / bid; NaN without a valid book"),
         _column("order_book_imbalance", F64, "over 20 levels; NaN without a valid book"),
         _column("volume_weighted_price", F64, "of the window; NaN without a trade"),
@@ -209,13 +209,17 @@ QUARANTINE = Table(
     "quarantine",
     "Input that cannot be what it claims to be, with the reason.",
     (
-        *_PARTITION,
+        _PARTITION[0],
+        _PARTITION[2],
+        _column("symbol", TEXT, "as the venue names it; empty where it cannot be told"),
         _column("stream", TEXT, "trade, depth, ...; empty where it cannot be told"),
         _column("reason", TEXT, "one of a closed list: see trifecta/market/quarantine.py"),
         _column("detail", TEXT, "field, value and what was expected"),
         _column("payload", TEXT, "the input, at most 2000 characters"),
         _TS_RECV,
     ),
+    # Not by symbol: what cannot be believed must not name folders.
+    partition_by=("venue", "date"),
 )
 
 CLOCK_OFFSETS = Table(

@@ -19,10 +19,11 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from trifecta.market.events import LEVELS, TOP
+
 Events = npt.NDArray[np.void]
 Int64s = npt.NDArray[np.int64]
 
-LEVELS = 20
 _WINDOW = 1 << 19
 _MARGIN = _WINDOW // 8
 _RECENT = 2_000  # changes kept for bridging a snapshot that arrives after them
@@ -48,19 +49,6 @@ _LOW, _BID, _ASK, _ID, _PHASE = (int(slot) for slot in _State)
 _INVALID, _BRIDGING, _VALID = (int(phase) for phase in _Phase)
 _DONE, _MOVE, _BROKEN, _CROSSED = range(4)
 
-TOP = np.dtype(
-    [
-        ("position", "i8"),
-        ("update_id", "i8"),
-        ("valid", "i8"),
-        ("bid_price", "i8", (LEVELS,)),
-        ("bid_qty", "i8", (LEVELS,)),
-        ("ask_price", "i8", (LEVELS,)),
-        ("ask_qty", "i8", (LEVELS,)),
-    ]
-)
-"""The book at one moment, best first; unused levels are 0."""
-
 BEST = np.dtype([("update_id", "i8"), ("bid", "i8"), ("bid_qty", "i8"), ("ask", "i8"), ("ask_qty", "i8")])
 """Best bid and ask right after one change."""
 
@@ -82,6 +70,13 @@ class Applied(NamedTuple):
     tops: Events  # TOP, one for each moment asked for
     bests: Events  # BEST, one for each change that was applied
     breaks: list[Break]
+
+
+class Loaded(NamedTuple):
+    """What a snapshot did."""
+
+    bests: Events  # BEST, one for each remembered change that was applied behind it
+    same: bool | None  # whether the book it replaced agreed with it; None where they cannot be compared
 
 
 class Book:
@@ -106,16 +101,26 @@ class Book:
     def last_id(self) -> int:
         return int(self._state[_ID])
 
-    def load(self, last_id: int, bids: Events, asks: Events) -> Applied:
-        """Starts anew from a snapshot (LEVEL arrays) and the remembered changes behind it."""
-        if not len(bids) or not len(asks):
-            self._state[_PHASE] = _INVALID
-            return _nothing()
+    def load(self, last_id: int, bids: Events, asks: Events) -> Loaded:
+        """Starts anew from a snapshot (LEVEL arrays) and the remembered changes behind it.
+
+        A valid book is compared with what the snapshot leads to at the same id; a snapshot too old for the
+        remembered changes leaves it as it is.
+        """
+        if not (bids["qty"] > 0).any() or not (asks["qty"] > 0).any():
+            return Loaded(np.empty(0, BEST), None)
+        before = self._top() if self.valid else None
+        if before is not None and not self._remembers(last_id):
+            return Loaded(np.empty(0, BEST), None)
         self._place(int(bids["price"].max()), int(asks["price"].min()), _pairs(bids), _pairs(asks))
-        self._state[_ID], self._state[_PHASE] = last_id, _BRIDGING
-        parts = [self._run(depth, levels, np.empty(0, np.int64)) for depth, levels in self._recent]
-        bests = [part.bests for part in parts]
-        return Applied(np.empty(0, TOP), np.concatenate(bests) if bests else np.empty(0, BEST), [])
+        self._state[_ID], self._state[_PHASE] = last_id, _BRIDGING if before is None else _VALID
+        nothing = np.empty(0, np.int64)
+        bests = [self._run(depth, levels, nothing).bests for depth, levels in self._recent]
+        after = self._top()
+        same = None
+        if before is not None and before["update_id"] == after["update_id"]:
+            same = bool(before == after)
+        return Loaded(np.concatenate(bests) if bests else np.empty(0, BEST), same)
 
     def apply(self, depth: Events, levels: Events, moments: Int64s) -> Applied:
         """Takes in changes and tells how the book stood at each moment.
@@ -138,7 +143,7 @@ class Book:
 
     def _run(self, depth: Events, levels: Events, moments: Int64s) -> Applied:
         tops, bests = np.zeros(len(moments), TOP), np.empty(len(depth), BEST)
-        flat_tops = tops.view(np.int64).reshape(len(moments), -1)
+        flat_tops = tops.view(np.int64).reshape(len(moments), TOP.itemsize // 8)
         far = np.empty(len(levels), np.int64)
         breaks: list[Break] = []
         cursor = [0, 0, 0]  # change, moment, best
@@ -152,12 +157,12 @@ class Book:
             if why == _MOVE:
                 self._move()
             else:
-                breaks.append(self._break(depth[cursor[0]], crossed=why == _CROSSED))
+                if self.valid:  # else a snapshot did not bridge: nothing was lost, another one is needed
+                    breaks.append(self._broken(depth[cursor[0]], crossed=why == _CROSSED))
+                self._state[_PHASE] = _INVALID
                 cursor[0] += 1
 
-    def _break(self, change: np.void, *, crossed: bool) -> Break:
-        """Invalidates the book at this change."""
-        self._state[_PHASE] = _INVALID
+    def _broken(self, change: np.void, *, crossed: bool) -> Break:
         previous = int(change["previous_id"])
         got = previous + 1 if previous >= 0 else int(change["first_id"])
         return Break(
@@ -168,6 +173,22 @@ class Book:
             got,
             crossed,
         )
+
+    def _top(self) -> np.void:
+        tops: Events = np.zeros(1, TOP)
+        _top(self._state, self._bids, self._asks, 0, tops.view(np.int64).reshape(1, -1)[0])
+        top: np.void = tops[0]
+        return top
+
+    def _remembers(self, last_id: int) -> bool:
+        """True where no change between `last_id` and now was forgotten."""
+        if self.last_id <= last_id:
+            return True
+        oldest = self._recent[0][0][0] if self._recent else None
+        if oldest is None:
+            return False
+        previous = oldest["previous_id"] if oldest["previous_id"] >= 0 else oldest["first_id"] - 1
+        return bool(previous <= last_id)
 
     def _remember(self, depth: Events, levels: Events) -> None:
         if not len(depth):
@@ -215,12 +236,8 @@ def _pairs(levels: Events) -> dict[int, int]:
     return dict(zip(kept["price"].tolist(), kept["qty"].tolist(), strict=True))
 
 
-def _nothing() -> Applied:
-    return Applied(np.empty(0, TOP), np.empty(0, BEST), [])
-
-
 # The kernel's arguments: state (len(_State),), bids and asks (_WINDOW,), depth and levels structured, moments (m,),
-# tops (m, 3 + 4 LEVELS) in the order of TOP, bests structured, far (levels,) rows of levels outside the window, asks
+# tops (m, fields of TOP), bests structured, far (levels,) rows of levels outside the window, asks
 # as -row - 1.
 
 

@@ -55,9 +55,38 @@ def quotes(source: str, instrument: Instrument, events: Events) -> pa.Table:
     )
 
 
-def bars(source: str, instrument: Instrument, events: Events, interval: str) -> pa.Table:
+def bars(source: str, instrument: Instrument, events: Events, interval: str = "1m") -> pa.Table:
     """Rows of `bars` from a BAR array."""
     return _table("bars", source, instrument, events, interval=_constant(events, interval))
+
+
+def book_top(source: str, instrument: Instrument, events: Events) -> pa.Table:
+    """Rows of `book_top` from a TOP array; unused levels are left out."""
+    sides = {
+        name: _lists(events[name], events[price] > 0)
+        for name, price in (
+            ("bid_price", "bid_price"),
+            ("bid_qty", "bid_price"),
+            ("ask_price", "ask_price"),
+            ("ask_qty", "ask_price"),
+        )
+    }
+    return _table("book_top", source, instrument, events, valid=events["valid"] == 1, **sides)
+
+
+def orderflow_1s(source: str, instrument: Instrument, events: Events) -> pa.Table:
+    """Rows of `orderflow_1s` from a FLOW array."""
+    return _table("orderflow_1s", source, instrument, events)
+
+
+def clock_offsets(source: str, measured: npt.NDArray[np.int64]) -> pa.Table:
+    """Rows of `clock_offsets` from (n, 3): ts_recv, offset, round trip, all ns."""
+    columns = [
+        pa.repeat(pa.scalar(source), len(measured)),
+        dates(measured[:, 0]),
+        *(np.ascontiguousarray(measured[:, column]) for column in range(3)),
+    ]
+    return pa.table(columns, schema=TABLES["clock_offsets"].schema)
 
 
 def gaps(source: str, found: Sequence[Gap]) -> pa.Table:
@@ -115,3 +144,18 @@ def _same(events: Events, value: int, kind: type[np.generic]) -> npt.NDArray[Any
 
 def _constant(events: Events, text: str) -> pa.Array:
     return pa.repeat(pa.scalar(text), len(events))
+
+
+def _lists(cells: npt.NDArray[np.int64], used: npt.NDArray[np.bool_]) -> pa.ListArray:
+    offsets = np.concatenate([[0], np.cumsum(used.sum(axis=1))]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(cells[used]))
+
+
+BUILDERS = {
+    "trades": trades,
+    "quotes": quotes,
+    "bars": bars,
+    "book_top": book_top,
+    "orderflow_1s": orderflow_1s,
+}
+"""Rows of a table from events of one instrument."""

@@ -90,12 +90,39 @@ BAR = np.dtype(
 )
 
 
+LEVELS = 20
+
+TOP = np.dtype(
+    [
+        ("position", "i8"),
+        ("update_id", "i8"),
+        ("valid", "i8"),
+        ("bid_price", "i8", (LEVELS,)),
+        ("bid_qty", "i8", (LEVELS,)),
+        ("ask_price", "i8", (LEVELS,)),
+        ("ask_qty", "i8", (LEVELS,)),
+        ("ts_event", "i8"),
+        ("ts_recv", "i8"),
+    ]
+)
+"""The book at the close of a second, best first; unused levels are 0. All fields are 8 bytes wide."""
+
+
 class Frames(NamedTuple):
     """Consecutive lines of a journal: what a socket or a REST call brought, untouched."""
 
     first_position: int
     ts_recv: npt.NDArray[np.int64]  # (n,), ns, never falling
     payloads: list[bytes]  # n
+
+
+class Seconds(NamedTuple):
+    """Seconds that closed within a batch of frames."""
+
+    positions: npt.NDArray[np.int64]  # (n,), rising: second i closed just before the frame at positions[i]
+    ends: npt.NDArray[np.int64]  # (n,), rising, exclusive end, ns
+    ts_recv: npt.NDArray[np.int64]  # (n,), receive time of the frame that closed it, ns
+    open_end: int  # end of the second that is open after the batch, ns
 
 
 class OrderFlow(msgspec.Struct, frozen=True):

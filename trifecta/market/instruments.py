@@ -57,11 +57,18 @@ def decimals(text: str) -> int:
     Raises:
         DataError: `text` is not a decimal number, or needs more than 12 decimals.
     """
-    _, _, fraction = text.partition(".")
-    needed = len(fraction.rstrip("0"))
-    if needed > MAX_SCALE or not text.replace(".", "", 1).removeprefix("-").isdigit():
+    if not is_decimal(text):
         raise DataError(f"{text!r} is not a decimal number of at most {MAX_SCALE} decimals")
-    return needed
+    return _decimals(text)
+
+
+def is_decimal(text: str) -> bool:
+    """True for digits with at most 12 decimals behind one point."""
+    return text.replace(".", "", 1).removeprefix("-").isdigit() and _decimals(text) <= MAX_SCALE
+
+
+def _decimals(text: str) -> int:
+    return len(text.partition(".")[2].rstrip("0"))
 
 
 def infer(venue: str, symbol: str, prices: Iterable[str], quantities: Iterable[str]) -> Instrument:

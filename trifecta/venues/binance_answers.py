@@ -22,7 +22,7 @@ import numpy as np
 
 from trifecta.errors import DataError
 from trifecta.market.events import BAR, TRADE, Side
-from trifecta.market.instruments import Instrument, decimals, infer
+from trifecta.market.instruments import Instrument, decimals, infer, is_decimal
 from trifecta.venues.binance_frames import ExchangeInfo, PastTrade, ServerTime, Snapshot, SymbolInfo, Wrapper
 from trifecta.venues.columns import fill, levels, to_ns
 from trifecta.venues.venue import Answer, Events, Fault
@@ -152,7 +152,9 @@ def instruments(venue: str, payloads: Iterable[bytes]) -> dict[str, Instrument]:
     for payload in bare:
         for symbol, known in prices.items():
             _sample_levels(_levels_as_text(payload), known, quantities[symbol])
-    return {symbol: infer(venue, symbol, prices[symbol], quantities[symbol]) for symbol in prices}
+    return {
+        symbol: infer(venue, symbol, _numbers(known), _numbers(quantities[symbol])) for symbol, known in prices.items()
+    }
 
 
 def exchange_info(venue: str, body: bytes) -> dict[str, Instrument]:
@@ -182,26 +184,25 @@ def _sample(payload: bytes, prices: dict[str, set[str]], quantities: dict[str, s
         symbol, data = frame["stream"].partition("@")[0].upper(), frame["data"]
         known, sizes = prices.setdefault(symbol, set()), quantities.setdefault(symbol, set())
         if "p" in data and "q" in data:
-            known.add(_plain(data["p"]))
-            sizes.add(_plain(data["q"]))
+            known.add(data["p"])
+            sizes.add(data["q"])
         elif isinstance(data.get("b"), list):
             _sample_levels([*data["b"], *data["a"]], known, sizes)
         elif "B" in data:
-            known.update((_plain(data["b"]), _plain(data["a"])))
-            sizes.update((_plain(data["B"]), _plain(data["A"])))
-    except (msgspec.MsgspecError, UnicodeDecodeError, DataError, KeyError, TypeError, AttributeError, ValueError):
+            known.update((data["b"], data["a"]))
+            sizes.update((data["B"], data["A"]))
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, AttributeError, ValueError):
         return  # whatever is wrong with this frame, decoding it says so
 
 
 def _sample_levels(rows: Iterable[Iterable[str]], prices: set[str], quantities: set[str]) -> None:
     for price, qty in rows:
-        prices.add(_plain(price))
-        quantities.add(_plain(qty))
+        prices.add(price)
+        quantities.add(qty)
 
 
-def _plain(text: str) -> str:
-    decimals(text)
-    return text
+def _numbers(texts: set[str]) -> list[str]:
+    return [text for text in texts if isinstance(text, str) and is_decimal(text)]
 
 
 def _levels_as_text(payload: bytes) -> list[list[str]]:

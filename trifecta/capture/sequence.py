@@ -1,0 +1,130 @@
+"""Trade ids of one instrument: what is new, what was seen, what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from trifecta.market.events import GapStatus
+from trifecta.market.quarantine import Gap
+
+Events = npt.NDArray[np.void]
+STREAM = "trade"
+
+
+@dataclass
+class Missing:
+    """Ids that were skipped; each is settled once it arrives or the venue cannot give it any more."""
+
+    gap: Gap
+    arrived: npt.NDArray[np.bool_] = field(init=False)
+    absent: npt.NDArray[np.bool_] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.arrived = np.zeros(self.gap.last_id - self.gap.first_id + 1, np.bool_)
+        self.absent = self.arrived.copy()
+
+    def settle(self, trade_id: int, count: int) -> bool:
+        """Marks ids as arrived; false where they are none of ours or came before."""
+        start = trade_id - self.gap.first_id
+        if start < 0 or start >= len(self.arrived) or self.arrived[start]:
+            return False
+        self.arrived[start : start + count] = True
+        return True
+
+    def give_up(self, first_id: int, last_id: int) -> None:
+        span = slice(max(first_id - self.gap.first_id, 0), max(last_id - self.gap.first_id + 1, 0))
+        self.absent[span] |= ~self.arrived[span]
+
+    @property
+    def settled(self) -> bool:
+        return bool((self.arrived | self.absent).all())
+
+    def closed(self, position: int, ts_recv: int, why: str) -> Gap:
+        """The gap as it ended: filled, or lost with how much and why."""
+        lost = int((self.absent & ~self.arrived).sum())
+        status = GapStatus.LOST if lost else GapStatus.FILLED
+        reason = f"{lost} of {len(self.arrived)} trades are lost: {why}" if lost else "fetched again"
+        return self.gap._replace(position=position, ts_recv=ts_recv, status=status, reason=reason)
+
+
+class TradeSequence:
+    """Remembers the last id, and which ids are still missing."""
+
+    def __init__(self, symbol: str) -> None:
+        self._symbol = symbol
+        self._next_id = -1
+        self._last_ts = 0
+        self.missing: dict[str, Missing] = {}
+        """By gap id."""
+
+    def seed(self, gap: Gap, arrived: npt.NDArray[np.int64]) -> None:
+        """Takes up a gap that was open when an earlier run ended; `arrived` are ids of it that the lake holds."""
+        missing = self.missing.setdefault(gap.gap_id, Missing(gap))
+        for trade_id in arrived.tolist():
+            missing.settle(trade_id, 1)
+
+    def admit(self, trades: Events) -> tuple[Events, list[Gap], int]:
+        """(trades to keep, gaps that opened or closed, how many were duplicates) of a TRADE array as it arrived."""
+        if not len(trades):
+            return trades, [], 0
+        ends = trades["trade_id"] + trades["count"]
+        start = self._next_id if self._next_id >= 0 else int(trades["trade_id"][0])
+        expected = np.maximum.accumulate(np.concatenate([[start], ends[:-1]]))
+        keep = trades["trade_id"] >= expected
+        gaps = []
+        # Only rows out of sequence need a closer look: rare, one by one, in the order they came.
+        for row in np.flatnonzero(trades["trade_id"] != expected):
+            if keep[row]:
+                gaps.append(self._open(trades, int(row), int(expected[row])))
+            else:
+                keep[row], closed = self._late(trades[row])
+                gaps += closed
+        self._next_id = max(int(ends.max()), start)
+        self._last_ts = int(trades["ts_event"][-1])
+        return trades[keep], gaps, int(len(trades) - keep.sum())
+
+    def backfill(
+        self, trades: Events, asked: tuple[int, int], position: int, ts_recv: int, error: str
+    ) -> tuple[Events, list[Gap]]:
+        """Missing trades among refetched ones, and the gaps that this closed.
+
+        Args:
+            trades: TRADE array by rising id: all that the venue holds of the ids that were asked for.
+            asked: first and last id.
+            error: why the venue refused for good, empty if it did not.
+        """
+        keep = np.zeros(len(trades), np.bool_)
+        for row, trade in enumerate(trades):
+            keep[row] = any(m.settle(int(trade["trade_id"]), int(trade["count"])) for m in self.missing.values())
+        for missing in self.missing.values():
+            missing.give_up(*asked)
+        return trades[keep], self._close(position, ts_recv, error or "the venue does not have them any more")
+
+    def _open(self, trades: Events, row: int, expected: int) -> Gap:
+        trade = trades[row]
+        gap = Gap(
+            position=int(trade["position"]),
+            ts_recv=int(trade["ts_recv"]),
+            symbol=self._symbol,
+            stream=STREAM,
+            status=GapStatus.OPEN,
+            first_id=expected,
+            last_id=int(trade["trade_id"]) - 1,
+            ts_from=int(trades["ts_event"][row - 1]) if row else self._last_ts,
+            ts_to=int(trade["ts_event"]),
+            reason="ids were skipped",
+        )
+        self.missing[gap.gap_id] = Missing(gap)
+        return gap
+
+    def _late(self, trade: np.void) -> tuple[bool, list[Gap]]:
+        if not any(m.settle(int(trade["trade_id"]), int(trade["count"])) for m in self.missing.values()):
+            return False, []
+        return True, self._close(int(trade["position"]), int(trade["ts_recv"]), "")
+
+    def _close(self, position: int, ts_recv: int, why: str) -> list[Gap]:
+        settled = [gap_id for gap_id, missing in self.missing.items() if missing.settled]
+        return [self.missing.pop(gap_id).closed(position, ts_recv, why) for gap_id in settled]

@@ -1,0 +1,228 @@
+"""Ten order-flow features of the trailing 60 s, closed each second of event time.
+
+One implementation serves live capture, replay and history. Trades go into one-second buckets; a second that closes
+sums the 60 newest buckets. Volumes are summed as integers and everything else bucket by bucket in a fixed order, so
+the same trades give the same bits however they are batched, and nothing of the future can enter a closed second.
+
+A trade belongs to the second that is open when it arrives: one that arrives late counts as having happened at the
+start of the open second, because by then the second it belongs to has been told.
+
+With w = exp(-age / 30 s) * qty^1.1, age at the close of the second, and B, A the sizes of 20 levels a side:
+
+    t = sum(side * w) / sum(w)          b = (sum B - sum A) / (sum B + sum A)
+    volume_imbalance = clamp(0.7 t + 0.3 b, -1, 1)
+    large_trades_ratio = trades with qty > 3 * the window's mean qty, over all trades
+    aggressive_buy_ratio, aggressive_sell_ratio = trades in which takers bought, sold, over all trades
+    bid_ask_spread = (ask - bid) / bid
+    volume_weighted_price = sum(price * qty) / sum(qty)
+    trade_intensity = trades / 60 s
+
+Where the source tells only aggregates of trades, an aggregate is one trade in large_trades_ratio and as many as it
+holds everywhere else.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from trifecta.market.events import Seconds
+from trifecta.market.instruments import Instrument
+
+Events = npt.NDArray[np.void]
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+WINDOW_S = 60
+MIN_TRADES = 10
+DECAY_S = 30.0
+QTY_POWER = 1.1
+LARGE = 3
+TRADES_SHARE, BOOK_SHARE = 0.7, 0.3
+_SECOND = 1_000_000_000
+
+FLOW = np.dtype(
+    [
+        ("position", "i8"),
+        ("ts_event", "i8"),
+        ("ts_recv", "i8"),
+        ("buy_volume", "f8"),
+        ("sell_volume", "f8"),
+        ("volume_imbalance", "f8"),
+        ("large_trades_ratio", "f8"),
+        ("aggressive_buy_ratio", "f8"),
+        ("aggressive_sell_ratio", "f8"),
+        ("bid_ask_spread", "f8"),
+        ("order_book_imbalance", "f8"),
+        ("volume_weighted_price", "f8"),
+        ("trade_intensity", "f8"),
+        ("trades", "i4"),
+        ("high", "f8"),
+        ("low", "f8"),
+        ("last_price", "f8"),
+        ("bid", "f8"),
+        ("ask", "f8"),
+        ("ready", "?"),
+        ("book_valid", "?"),
+        ("complete", "?"),
+    ]
+)
+"""One closed second of one instrument; the columns are those of `market.events.OrderFlow`."""
+
+# Columns of a bucket's integers and floats, and of what the kernel tells of a window.
+_BUY, _SELL, _TRADES, _BUYS, _ROWS, _FIRST = range(6)
+_SIGNED, _WEIGHT, _NOTIONAL = range(3)
+_OPEN_END, _SLOT, _SEEN, _HIGH, _LOW, _LAST = range(6)
+_LARGE_ROWS, _OUT_HIGH, _OUT_LOW, _OUT_LAST, _OUT_INTS = 5, 6, 7, 8, 9
+
+
+class OrderFlowWindow:
+    """The trailing window of one instrument; carries over from batch to batch."""
+
+    def __init__(self, instrument: Instrument, open_end: int) -> None:
+        """Starts empty in the second that ends at `open_end` (ns)."""
+        self._instrument = instrument
+        self._state = np.array([open_end, 0, 0, 0, 0, 0], np.int64)
+        self._ints = np.zeros((WINDOW_S, 6), np.int64)
+        self._floats = np.zeros((WINDOW_S, 3), np.float64)
+        self._lots = np.zeros(0, np.int64)  # sizes of the window's trades, for the large ones
+
+    def advance(self, trades: Events, seconds: Seconds, tops: Events, complete: Flags) -> Events:
+        """FLOW rows of the seconds that closed.
+
+        Args:
+            trades: TRADE array in order of arrival.
+            seconds: what closed meanwhile; a trade at the position of a close belongs to the next second.
+            tops: TOP array, the book at each close.
+            complete: for each close, whether no trade of its window is known to be missing.
+        """
+        lots = np.concatenate([self._lots, trades["qty"]])
+        first = int(self._state[_SEEN]) - len(self._lots)
+        ints = np.zeros((len(seconds.ends), _OUT_INTS), np.int64)
+        floats = np.zeros((len(seconds.ends), 3))
+        _advance(
+            self._state, self._ints, self._floats, _DECAY, trades, lots, first,
+            seconds.positions, seconds.ends, seconds.open_end, ints, floats,
+        )  # fmt: skip
+        oldest = int(self._ints[(self._state[_SLOT] + 1) % WINDOW_S, _FIRST])
+        self._lots = lots[max(oldest - first, 0) :]
+        return self._rows(ints, floats, seconds, tops, complete)
+
+    def _rows(
+        self,
+        ints: npt.NDArray[np.int64],
+        floats: Floats,
+        seconds: Seconds,
+        tops: Events,
+        complete: npt.NDArray[np.bool_],
+    ) -> Events:
+        lot, tick = 10.0**self._instrument.qty_scale, 10.0**self._instrument.price_scale
+        rows = np.zeros(len(ints), FLOW)
+        rows["position"], rows["ts_event"], rows["ts_recv"] = seconds.positions, seconds.ends, seconds.ts_recv
+        rows["buy_volume"], rows["sell_volume"] = ints[:, _BUY] / lot, ints[:, _SELL] / lot
+        count = ints[:, _TRADES]
+        rows["trades"], rows["trade_intensity"] = count, count / WINDOW_S
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rows["large_trades_ratio"] = ints[:, _LARGE_ROWS] / ints[:, _ROWS]
+            rows["aggressive_buy_ratio"] = ints[:, _BUYS] / count
+            rows["aggressive_sell_ratio"] = (count - ints[:, _BUYS]) / count
+            rows["volume_weighted_price"] = floats[:, _NOTIONAL] / (ints[:, _BUY] + ints[:, _SELL]) / tick
+            from_trades = floats[:, _SIGNED] / floats[:, _WEIGHT]
+        for name, column in (("high", _OUT_HIGH), ("low", _OUT_LOW), ("last_price", _OUT_LAST)):
+            rows[name] = np.where(ints[:, column] > 0, ints[:, column] / tick, np.nan)
+        _add_book(rows, tops, tick)
+        imbalance = TRADES_SHARE * from_trades + BOOK_SHARE * rows["order_book_imbalance"]
+        rows["volume_imbalance"] = np.clip(imbalance, -1.0, 1.0)
+        rows["ready"] = count >= MIN_TRADES
+        rows["complete"] = complete
+        return rows
+
+
+_DECAY = np.exp(-np.arange(WINDOW_S) / DECAY_S)
+
+
+def _add_book(rows: Events, tops: Events, tick: float) -> None:
+    """Book features; NaN wherever the book is not valid."""
+    valid = tops["valid"] == 1
+    bids = tops["bid_qty"].sum(axis=1).astype(np.float64)
+    asks = tops["ask_qty"].sum(axis=1).astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rows["bid"] = np.where(valid, tops["bid_price"][:, 0] / tick, np.nan)
+        rows["ask"] = np.where(valid, tops["ask_price"][:, 0] / tick, np.nan)
+        rows["bid_ask_spread"] = (rows["ask"] - rows["bid"]) / rows["bid"]
+        rows["order_book_imbalance"] = np.where(valid, (bids - asks) / (bids + asks), np.nan)
+    rows["book_valid"] = valid
+
+
+@numba.njit(cache=True)
+def _advance(state, ints, floats, decay, trades, lots, first, positions, ends, open_end, out_ints, out_floats):  # type: ignore[no-untyped-def]
+    """Adds trades to buckets and sums the window at each close; `first` is the number of lots[0] since the start."""
+    row = 0
+    for close in range(len(ends)):
+        while row < len(trades) and trades[row]["position"] < positions[close]:
+            _add(state, ints, floats, trades[row])
+            row += 1
+        _sum(state, ints, floats, decay, lots, first, out_ints[close], out_floats[close])
+        _open(state, ints, floats, ends[close + 1] if close + 1 < len(ends) else open_end)
+    while row < len(trades):
+        _add(state, ints, floats, trades[row])
+        row += 1
+
+
+@numba.njit(cache=True)
+def _add(state, ints, floats, trade):  # type: ignore[no-untyped-def]
+    slot, qty, price, count = state[_SLOT], trade["qty"], trade["price"], trade["count"]
+    age_s = max(min((state[_OPEN_END] - trade["ts_event"]) / 1e9, 1.0), 0.0)
+    weight = np.exp(QTY_POWER * np.log(float(qty)) - age_s / DECAY_S)
+    if trade["side"] > 0:
+        ints[slot, _BUY] += qty
+        ints[slot, _BUYS] += count
+        floats[slot, _SIGNED] += weight
+    else:
+        ints[slot, _SELL] += qty
+        floats[slot, _SIGNED] -= weight
+    ints[slot, _TRADES] += count
+    ints[slot, _ROWS] += 1
+    floats[slot, _WEIGHT] += weight
+    floats[slot, _NOTIONAL] += float(price) * float(qty)
+    state[_SEEN] += 1
+    state[_LAST] = price
+    state[_HIGH] = max(state[_HIGH], price)
+    if state[_LOW] == 0 or price < state[_LOW]:
+        state[_LOW] = price
+
+
+@numba.njit(cache=True)
+def _sum(state, ints, floats, decay, lots, first, out_ints, out_floats):  # type: ignore[no-untyped-def]
+    slot = state[_SLOT]
+    for age in range(WINDOW_S - 1, -1, -1):
+        bucket = (slot - age) % WINDOW_S
+        for column in range(_FIRST):
+            out_ints[column] += ints[bucket, column]
+        out_floats[_SIGNED] += floats[bucket, _SIGNED] * decay[age]
+        out_floats[_WEIGHT] += floats[bucket, _WEIGHT] * decay[age]
+        out_floats[_NOTIONAL] += floats[bucket, _NOTIONAL]
+    out_ints[_OUT_HIGH], out_ints[_OUT_LOW], out_ints[_OUT_LAST] = state[_HIGH], state[_LOW], state[_LAST]
+    # qty > 3 * total / rows, without leaving the integers
+    rows = out_ints[_ROWS]
+    large = 0
+    if rows > 0:
+        limit = LARGE * (out_ints[_BUY] + out_ints[_SELL]) // rows
+        oldest = ints[(slot + 1) % WINDOW_S, _FIRST] - first
+        for index in range(max(oldest, 0), state[_SEEN] - first):
+            large += lots[index] > limit
+    out_ints[_LARGE_ROWS] = large
+
+
+@numba.njit(cache=True)
+def _open(state, ints, floats, open_end):  # type: ignore[no-untyped-def]
+    """Opens the second that ends at `open_end`; seconds skipped on the way leave empty buckets."""
+    steps = min((open_end - state[_OPEN_END]) // _SECOND, WINDOW_S)
+    for _ in range(steps):
+        state[_SLOT] = (state[_SLOT] + 1) % WINDOW_S
+        ints[state[_SLOT], :] = 0
+        floats[state[_SLOT], :] = 0.0
+        ints[state[_SLOT], _FIRST] = state[_SEEN]
+    state[_OPEN_END], state[_HIGH], state[_LOW] = open_end, 0, 0
