@@ -7,14 +7,17 @@ crash the writer asks for that number and goes on behind it, so no row is lost a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from math import ceil
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
-from warehouse.tables import TABLES
+from warehouse.errors import RefusedError
+from warehouse.tables import TABLES, Table
 
 NEVER = -1
 MAX_COMMIT_RETRIES = 50
@@ -31,14 +34,29 @@ class Compacted:
     files_vacuumed: int
 
 
+@dataclass(frozen=True)
+class Expired:
+    """What was dropped from one table: whole days before `before`."""
+
+    table: str
+    before: date
+    files_removed: int
+
+
 class Lake:
     """The Delta tables below one folder or object-store URI.
 
-    Not safe to use across a fork: start processes by `spawn`.
+    Not safe to use across a fork: start processes by `spawn`. One thread at a time uses one Lake.
+
+    Raises:
+        RefusedError: the path of a local lake holds a character that Delta or DuckDB take for something else.
     """
 
     def __init__(self, uri: str, *, storage_options: dict[str, str] | None = None) -> None:
-        self.uri = uri.rstrip("/")
+        folder = local_path(uri)
+        if folder is not None and (taken := set(str(folder)) & set("*?[]%")):
+            raise RefusedError(f"lake {uri!r}: its path must be without {' '.join(sorted(taken))}; rename the folder")
+        self.uri = uri.rstrip("/") if folder is None else folder.absolute().as_posix()
         self._storage_options = storage_options
         self._tables: dict[str, DeltaTable] = {}
 
@@ -66,13 +84,19 @@ class Lake:
         Args:
             writer: whose journal the version counts, unique among everything that writes to this table.
             version: number of the last journal frame that these rows take in; grows from commit to commit.
+
+        Raises:
+            RefusedError: a partition column holds an empty text, which Delta would commit as null into a column that
+                allows none and never open again. Nothing was written.
         """
+        table = TABLES[name]
+        rows = rows.select(table.schema.names).cast(table.schema)
+        _refuse_empty_partitions(table, rows)
         if version <= self.version(name, writer):
             return 0
-        table = TABLES[name]
         write_deltalake(
             self._open(name),
-            rows.select(table.schema.names).cast(table.schema),
+            rows,
             mode="append",
             partition_by=list(table.partition_by),
             writer_properties=table.writer_properties,
@@ -91,10 +115,17 @@ class Lake:
         return NEVER if found is None else int(found)
 
     def files(self, name: str) -> list[str]:
-        """Parquet files that make up the table now."""
+        """Parquet files that make up the table now: absolute paths, or URIs in an object store.
+
+        They stay where they are until a compaction replaces them, and then for as long as it keeps replaced files.
+        """
         table = self._open(name)
         table.update_incremental()
-        return list(table.file_uris())
+        if local_path(self.uri) is None:
+            return list(table.file_uris())
+        # Delta percent-encodes the folder above the table, the file system does not.
+        depth = len(TABLES[name].partition_by) + 1
+        return ["/".join((self.location(name), *uri.split("/")[-depth:])) for uri in table.file_uris()]
 
     def compact(self, name: str, *, keep: timedelta) -> Compacted:
         """Merges small files, and deletes files that no reader younger than `keep` can still be reading."""
@@ -105,10 +136,20 @@ class Lake:
             writer_properties=TABLES[name].writer_properties,
             commit_properties=CommitProperties(max_commit_retries=MAX_COMMIT_RETRIES),
         )
-        hours = max(int(keep.total_seconds() // 3600), 1)
+        hours = max(ceil(keep / timedelta(hours=1)), 1)
         vacuumed = table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False)
         table.create_checkpoint()
         return Compacted(name, metrics["numFilesRemoved"], metrics["numFilesAdded"], len(vacuumed))
+
+    def expire(self, name: str, *, before: date) -> Expired:
+        """Drops whole days before `before`; their files go with a later compaction, writers keep their versions."""
+        table = self._open(name)
+        table.update_incremental()
+        metrics = table.delete(
+            f"date < '{before.isoformat()}'",
+            commit_properties=CommitProperties(max_commit_retries=MAX_COMMIT_RETRIES),
+        )
+        return Expired(name, before, metrics["num_removed_files"])
 
     def _open(self, name: str) -> DeltaTable:
         if name not in self._tables:
@@ -123,3 +164,10 @@ class Lake:
 def local_path(uri: str) -> Path | None:
     """The folder behind a lake URI, or None for an object store."""
     return None if "://" in uri and not uri.startswith("file://") else Path(uri.removeprefix("file://"))
+
+
+def _refuse_empty_partitions(table: Table, rows: pa.Table) -> None:
+    for name in table.partition_by:
+        column = rows[name]
+        if pa.types.is_string(column.type) and pc.any(pc.equal(column, "")).as_py():
+            raise RefusedError(f"{table.name}: {name} is empty in some rows; it names a partition and must be a text")
