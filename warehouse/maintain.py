@@ -1,0 +1,47 @@
+"""Keeping the lake small and telling what is in it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+import duckdb
+
+from warehouse.lake import Compacted, Expired, Lake
+from warehouse.tables import TABLES
+
+
+class Count(NamedTuple):
+    """Rows of one table, venue and symbol (empty where the table has none), and their receive times, UTC."""
+
+    table: str
+    venue: str
+    symbol: str
+    rows: int
+    first: datetime
+    last: datetime
+
+
+def compact_all(lake: Lake, keep: timedelta) -> list[Compacted]:
+    """Compacts each table; files that were replaced stay for `keep`, which must outlast every reader's file list."""
+    return [lake.compact(name, keep=keep) for name in TABLES]
+
+
+def expire(lake: Lake, table: str, older_than: date) -> Expired:
+    """Drops the days of one table before `older_than`."""
+    return lake.expire(table, before=older_than)
+
+
+def counts(connection: duckdb.DuckDBPyConnection) -> list[Count]:
+    """What each table holds, by table, venue and symbol. Works on a session and on a published database."""
+    selects = [_count(name, table.schema.names) for name, table in TABLES.items()]
+    rows = connection.execute(f"{' union all '.join(selects)} order by all").fetchall()
+    return [Count(*row) for row in rows]
+
+
+def _count(name: str, columns: list[str]) -> str:
+    symbol = "symbol" if "symbol" in columns else "''"
+    return (
+        f"select '{name}' as table_name, venue, {symbol} as symbol, count(*) as rows, "  # noqa: S608 - our own names
+        f"min(ts_recv) as first, max(ts_recv) as last from {name} group by all"
+    )

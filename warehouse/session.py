@@ -1,0 +1,137 @@
+"""SQL over the lake: an in-memory DuckDB that reads the Parquet files a table is made of at one moment.
+
+Schema `raw` holds the stored integers, `main` the views and marts for people. No extension is needed. A file list is a
+snapshot: writers append and compact meanwhile without harm, and `refresh` takes the next one. Files that compaction
+replaced stay on disk for as long as `Lake.compact` was told to keep them, so refresh at least that often.
+
+One thread at a time uses a connection; give each other thread its `connection.cursor()`, which sees the same views.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+
+import duckdb
+import pyarrow as pa
+
+from warehouse.lake import Lake, local_path
+from warehouse.relations import Relation, quoted, read
+from warehouse.tables import TABLES, Table
+
+SANDBOX_MEMORY = "1GB"
+_MAX_SCALE = 12
+
+_TYPES = {
+    pa.int64(): "bigint",
+    pa.int32(): "integer",
+    pa.int8(): "tinyint",
+    pa.float64(): "double",
+    pa.string(): "varchar",
+    pa.bool_(): "boolean",
+    pa.date32(): "date",
+}
+
+# Powers of ten from a list and not from power(): twice as fast, and exact on every platform, so that the one rounding
+# of the division gives the double nearest to the decimal. Overflow gives null: one bad row must not stop a query.
+_GROUND = f"""
+create schema raw;
+create table raw.lake_files (table_name varchar primary key, files varchar[] not null);
+create macro raw.tens(scale) as [{", ".join(f"1e{scale}" for scale in range(_MAX_SCALE + 1))}][scale + 1];
+create macro raw.instant(ts, scale) as
+    make_timestamp_ns(try(ts * case scale when 3 then 1000000 when 6 then 1000 when 9 then 1 end));
+create macro raw.bucket(ts, seconds) as
+    make_timestamp_ns(epoch_ns(ts) // (seconds * 1000000000::bigint) * (seconds * 1000000000::bigint));
+create macro raw.later(ts, seconds) as make_timestamp_ns(try(epoch_ns(ts) + seconds * 1000000000::bigint));
+"""
+
+
+def session(lake: Lake, *, sandbox: bool = False) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB with a view for each table and mart of the lake as it is now; times are UTC.
+
+    Args:
+        sandbox: for SQL of people who are not trusted: no file but the lake's can be read, no extension, variable of
+            the process or setting reached. Run their SQL through `warehouse.query`, which also keeps it from writing.
+    """
+    connection = duckdb.connect(config=_config(lake, sandbox))
+    build(connection, {name: sorted(lake.files(name)) for name in TABLES}, (*read("views"), *read("marts")))
+    if sandbox:
+        lock(connection, lake)
+    return connection
+
+
+def refresh(connection: duckdb.DuckDBPyConnection, lake: Lake) -> list[str]:
+    """Takes the lake's current file lists; returns the tables whose list changed. One caller at a time."""
+    known = files(connection)
+    current = {name: sorted(lake.files(name)) for name in TABLES}
+    changed = {name: paths for name, paths in current.items() if paths != known.get(name)}
+    point(connection, changed)
+    return list(changed)
+
+
+def files(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """The files that the connection reads, by table."""
+    return dict(connection.execute("select table_name, files from raw.lake_files").fetchall())
+
+
+def build(connection: duckdb.DuckDBPyConnection, paths: Mapping[str, list[str]], relations: Iterable[Relation]) -> None:
+    """Makes, in an empty database, schema `raw` over these files of each table and then these relations as views."""
+    connection.execute("set global TimeZone = 'UTC'")
+    connection.execute(_GROUND)
+    point(connection, paths)
+    with _transaction(connection):
+        for relation in relations:
+            connection.execute(f"create view {relation.name} as {relation.select}")
+            connection.execute(f"comment on view {relation.name} is {quoted(relation.grain)}")
+
+
+def point(connection: duckdb.DuckDBPyConnection, paths: Mapping[str, list[str]]) -> None:
+    """Lets the named tables of schema `raw` read these files, all at once for whoever asks meanwhile."""
+    with _transaction(connection):
+        for name, table_files in paths.items():
+            connection.execute(f"create or replace view raw.{name} as {_select(TABLES[name], table_files)}")
+            connection.execute("insert or replace into raw.lake_files values (?, ?)", [name, table_files])
+
+
+def lock(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """Leaves the connection the lake's folder and nothing else, for good."""
+    folder = local_path(lake.uri)
+    root = lake.uri if folder is None else folder.resolve().as_posix()
+    connection.execute(f"set allowed_directories = [{quoted(root + '/')}]")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+
+
+def _config(lake: Lake, sandbox: bool) -> dict[str, str | bool | int | float | list[str]]:
+    config: dict[str, str | bool | int | float | list[str]] = {}
+    if local_path(lake.uri) is not None:
+        config |= {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    if sandbox:
+        config |= {"memory_limit": SANDBOX_MEMORY, "temp_directory": ""}
+    return config
+
+
+def _select(table: Table, paths: list[str]) -> str:
+    if not paths:
+        columns = ", ".join(f'null::{_type(column.type)} as "{column.name}"' for column in table.schema)
+        return f"select {columns} where false"
+    columns = ", ".join(f'"{column.name}"' for column in table.schema)
+    types = ", ".join(f"{name}: {_type(table.schema.field(name).type)}" for name in table.partition_by)
+    listed = ", ".join(map(quoted, paths))
+    hive = f"hive_partitioning = true, hive_types = {{{types}}}"
+    return f"select {columns} from read_parquet([{listed}], {hive})"  # noqa: S608 - our names, quoted paths
+
+
+def _type(kind: pa.DataType) -> str:
+    return f"{_type(kind.value_type)}[]" if pa.types.is_list(kind) else _TYPES[kind]
+
+
+@contextlib.contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    connection.begin()
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
