@@ -6,7 +6,7 @@ connect to a forwarder that `trifecta up` runs, so any number of either may come
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from types import TracebackType
 from typing import Self
 
@@ -58,7 +58,7 @@ class Publisher:
         self.close()
 
 
-async def seconds(address: str) -> AsyncIterator[OrderFlow]:
+async def seconds(address: str) -> AsyncGenerator[OrderFlow, None]:
     """Closed seconds of every instrument, as they are published."""
     context: zmq.asyncio.Context = zmq.asyncio.Context()
     socket = context.socket(zmq.SUB)
