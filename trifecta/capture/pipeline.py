@@ -87,6 +87,7 @@ class Pipeline:
             by_table["clock_offsets"].append((rows.clock_offsets(self.source, measured[:, 1:]), measured[:, 0]))
         self._events.clear()
         self._fresh.clear()
+        self.counts["quarantined"] += len(self._quarantined)
         self._gaps, self._quarantined, self._clock = [], [], []
         tables = {
             name: (pa.concat_tables([table for table, _ in parts]), np.concatenate([at for _, at in parts]))
@@ -127,6 +128,7 @@ class Pipeline:
     def totals(self) -> Counter[str]:
         """How many frames, trades, quotes, book_updates, book_checks, ... so far."""
         total = self.counts.copy()
+        total["quarantined"] += len(self._quarantined)
         for feed in self.feeds.values():
             total.update(feed.counts)
         return total

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from trifecta.errors import SettingsError
-from trifecta.venues.binance import COINM, SPOT, USDM
+from trifecta.venues.binance import COINM, SPOT, USDM, which
 from trifecta.venues.venue import Venue
 
 VENUES: dict[str, Venue] = {venue.name: venue for venue in (SPOT, USDM, COINM)}
@@ -19,3 +21,12 @@ def venue(name: str) -> Venue:
         return VENUES[name.removeprefix("sim_")]
     except KeyError:
         raise SettingsError(f"venue {name!r} is unknown: use one of {', '.join(VENUES)}") from None
+
+
+def detect(payloads: Sequence[bytes]) -> str:
+    """Name of the venue whose frames these are.
+
+    Raises:
+        DataError: none that we know.
+    """
+    return which(payloads)

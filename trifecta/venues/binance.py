@@ -19,7 +19,7 @@ connection asked for them. Formats: Binance's public API documentation, "WebSock
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -269,3 +269,20 @@ def _binance(name: str, rest_url: str, stream_url: str) -> Venue:
 SPOT = _binance("binance", "https://api.binance.com/api", "wss://stream.binance.com:9443/stream")
 USDM = _binance("binance_usdm", "https://fapi.binance.com/fapi", "wss://fstream.binance.com/stream")
 COINM = _binance("binance_coinm", "https://dapi.binance.com/dapi", "wss://dstream.binance.com/stream")
+
+
+def which(payloads: Sequence[bytes]) -> str:
+    """Name of the Binance market whose frames these are, told by fields that only its frames have.
+
+    Raises:
+        DataError: no stream frame is among them.
+    """
+    for payload in payloads:
+        if payload.startswith(_STREAM_PREFIX):
+            if b'"ps":' in payload or b"_perp@" in payload:
+                return COINM.name
+            if b'"pu":' in payload or b'"X":' in payload:
+                return USDM.name
+            if b"@depth" in payload or b'"M":' in payload:
+                return SPOT.name
+    raise DataError(f"none of {len(payloads)} lines is a Binance stream frame: say --venue if you know better")
