@@ -19,7 +19,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from trifecta.market.events import LEVELS, TOP
+from trifecta.market.events import DEPTH, LEVELS, TOP, integers
 
 Events = npt.NDArray[np.void]
 Int64s = npt.NDArray[np.int64]
@@ -143,14 +143,12 @@ class Book:
 
     def _run(self, depth: Events, levels: Events, moments: Int64s) -> Applied:
         tops, bests = np.zeros(len(moments), TOP), np.empty(len(depth), BEST)
-        flat_tops = tops.view(np.int64).reshape(len(moments), TOP.itemsize // 8)
+        columns = integers(depth), integers(levels), moments, integers(tops), integers(bests)
         far = np.empty(len(levels), np.int64)
         breaks: list[Break] = []
         cursor = [0, 0, 0]  # change, moment, best
         while True:
-            *cursor, n_far, why = _advance(
-                self._state, self._bids, self._asks, depth, levels, moments, flat_tops, bests, far, *cursor
-            )
+            *cursor, n_far, why = _advance(self._state, self._bids, self._asks, *columns, far, *cursor)
             self._store_far(levels, far[:n_far])
             if why == _DONE:
                 return Applied(tops, bests[: cursor[2]], breaks)
@@ -176,7 +174,7 @@ class Book:
 
     def _top(self) -> np.void:
         tops: Events = np.zeros(1, TOP)
-        _top(self._state, self._bids, self._asks, 0, tops.view(np.int64).reshape(1, -1)[0])
+        _top(self._state, self._bids, self._asks, 0, integers(tops)[0])
         top: np.void = tops[0]
         return top
 
@@ -236,9 +234,14 @@ def _pairs(levels: Events) -> dict[int, int]:
     return dict(zip(kept["price"].tolist(), kept["qty"].tolist(), strict=True))
 
 
-# The kernel's arguments: state (len(_State),), bids and asks (_WINDOW,), depth and levels structured, moments (m,),
-# tops (m, fields of TOP), bests structured, far (levels,) rows of levels outside the window, asks
-# as -row - 1.
+# The compiled part. Arrays: state (len(_State),), bids and asks (_WINDOW,), depth (changes, fields of DEPTH), levels
+# (levels, 2) price and size, moments (m,), tops (m, fields of TOP), bests (changes, fields of BEST), far (levels,)
+# receives the rows of levels outside the window, those of asks as -row - 1.
+
+_POSITION, _FIRST_ID, _LAST_ID, _PREVIOUS_ID, _FIRST_LEVEL, _BIDS, _ASKS = (
+    (DEPTH.names or ()).index(name)
+    for name in ("position", "first_id", "last_id", "previous_id", "first_level", "bids", "asks")
+)
 
 
 @numba.njit(cache=True)
@@ -249,7 +252,7 @@ def _advance(state, bids, asks, depth, levels, moments, tops, bests, far, change
     """
     n_far = 0
     while change < len(depth):
-        position = depth[change]["position"]
+        position = depth[change, _POSITION]
         while moment < len(moments) and moments[moment] <= position:
             _top(state, bids, asks, moments[moment], tops[moment])
             moment += 1
@@ -273,11 +276,11 @@ def _advance(state, bids, asks, depth, levels, moments, tops, bests, far, change
 @numba.njit(cache=True)
 def _follows(state, change):  # type: ignore[no-untyped-def]
     """1: apply, 0: leave out (old, or no book), -1: something is missing before it."""
-    if state[_PHASE] == _INVALID or change["last_id"] <= state[_ID]:
+    if state[_PHASE] == _INVALID or change[_LAST_ID] <= state[_ID]:
         return 0
-    if change["previous_id"] >= 0:
-        return 1 if change["previous_id"] <= state[_ID] else -1
-    return 1 if change["first_id"] <= state[_ID] + 1 else -1
+    if change[_PREVIOUS_ID] >= 0:
+        return 1 if change[_PREVIOUS_ID] <= state[_ID] else -1
+    return 1 if change[_FIRST_ID] <= state[_ID] + 1 else -1
 
 
 @numba.njit(cache=True)
@@ -293,22 +296,22 @@ def _must_move(state, cells):  # type: ignore[no-untyped-def]
 def _change(state, bids, asks, change, levels, far, n_far):  # type: ignore[no-untyped-def]
     low, cells = state[_LOW], len(bids)
     best_bid, best_ask = state[_BID], state[_ASK]
-    start = change["first_level"]
-    middle = start + change["bids"]
+    start = change[_FIRST_LEVEL]
+    middle = start + change[_BIDS]
     for row in range(start, middle):
-        cell = levels[row]["price"] - low
+        cell = levels[row, 0] - low
         if 0 <= cell < cells:
-            bids[cell] = levels[row]["qty"]
-            if levels[row]["qty"] > 0 and cell > best_bid:
+            bids[cell] = levels[row, 1]
+            if levels[row, 1] > 0 and cell > best_bid:
                 best_bid = cell
         else:
             far[n_far] = row
             n_far += 1
-    for row in range(middle, middle + change["asks"]):
-        cell = levels[row]["price"] - low
+    for row in range(middle, middle + change[_ASKS]):
+        cell = levels[row, 0] - low
         if 0 <= cell < cells:
-            asks[cell] = levels[row]["qty"]
-            if levels[row]["qty"] > 0 and cell < best_ask:
+            asks[cell] = levels[row, 1]
+            if levels[row, 1] > 0 and cell < best_ask:
                 best_ask = cell
         else:
             far[n_far] = -row - 1
@@ -318,7 +321,7 @@ def _change(state, bids, asks, change, levels, far, n_far):  # type: ignore[no-u
     while best_ask < cells and asks[best_ask] == 0:
         best_ask += 1
     state[_BID], state[_ASK] = best_bid, best_ask
-    state[_ID], state[_PHASE] = change["last_id"], _VALID
+    state[_ID], state[_PHASE] = change[_LAST_ID], _VALID
     return n_far
 
 
@@ -326,9 +329,10 @@ def _change(state, bids, asks, change, levels, far, n_far):  # type: ignore[no-u
 def _best(state, bids, asks, bests, best):  # type: ignore[no-untyped-def]
     if state[_BID] < 0 or state[_ASK] >= len(asks):
         return best
-    bests[best]["update_id"] = state[_ID]
-    bests[best]["bid"], bests[best]["bid_qty"] = state[_LOW] + state[_BID], bids[state[_BID]]
-    bests[best]["ask"], bests[best]["ask_qty"] = state[_LOW] + state[_ASK], asks[state[_ASK]]
+    bid, ask = state[_BID], state[_ASK]
+    bests[best, 0] = state[_ID]
+    bests[best, 1], bests[best, 2] = state[_LOW] + bid, bids[bid]
+    bests[best, 3], bests[best, 4] = state[_LOW] + ask, asks[ask]
     return best + 1
 
 

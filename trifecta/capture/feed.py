@@ -12,7 +12,7 @@ import numpy.typing as npt
 from trifecta.capture.book import BEST, Book, Break
 from trifecta.capture.sequence import TradeSequence
 from trifecta.features.orderflow import FLOW, WINDOW_S, OrderFlowWindow
-from trifecta.market.events import QUOTE, GapStatus, Seconds
+from trifecta.market.events import QUOTE, TOP, GapStatus, Seconds
 from trifecta.market.instruments import Instrument
 from trifecta.market.quarantine import Gap
 from trifecta.venues.venue import Events, SymbolEvents
@@ -74,6 +74,8 @@ class Feed:
         self, events: SymbolEvents, snapshots: Sequence[Snapshot], seconds: Seconds
     ) -> tuple[Events, list[Break]]:
         """TOP array, the book at the close of each second, and where the book broke."""
+        if not len(events.depth) and not snapshots and not len(seconds.ends):
+            return np.empty(0, TOP), []
         depth, positions, moments = events.depth, events.depth["position"], seconds.positions
         parts, breaks = [], []
         done = told = 0

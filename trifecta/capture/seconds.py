@@ -20,6 +20,7 @@ CLOCK_STEP_FRAMES = 50  # this many of them in a row: our clock was set back, no
 MAX_SILENCE_S = 60  # seconds without any frame are told up to this many; a longer silence is a hole
 
 _NEWEST, _LEAD, _RUN = range(3)
+_NONE = np.empty(0, np.int64)
 
 
 class EventTime:
@@ -44,6 +45,8 @@ class EventTime:
         newest = np.zeros(len(event_times), np.int64)
         future = np.zeros(len(event_times), np.bool_)
         _advance(self._state, frames.ts_recv, event_times, newest, future)
+        if self.open_end == before:
+            return Seconds(_NONE, _NONE, _NONE, before), future
         ends = np.where(newest > 0, (newest // SECOND + 1) * SECOND, 0)
         previous = np.concatenate([[before], ends[:-1]])
         closing = np.flatnonzero((ends > previous) & (previous > 0))

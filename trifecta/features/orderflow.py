@@ -27,7 +27,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from trifecta.market.events import Seconds
+from trifecta.market.events import TRADE, Seconds, integers
 from trifecta.market.instruments import Instrument
 
 Events = npt.NDArray[np.void]
@@ -74,6 +74,9 @@ FLOW = np.dtype(
 # Columns of a bucket's integers and floats, and of what the kernel tells of a window.
 _BUY, _SELL, _TRADES, _BUYS, _ROWS, _FIRST = range(6)
 _SIGNED, _WEIGHT, _NOTIONAL = range(3)
+_POSITION, _TS_EVENT, _COUNT, _PRICE, _QTY, _SIDE = (
+    (TRADE.names or ()).index(name) for name in ("position", "ts_event", "count", "price", "qty", "side")
+)
 _OPEN_END, _SLOT, _SEEN, _HIGH, _LOW, _LAST = range(6)
 _LARGE_ROWS, _OUT_HIGH, _OUT_LOW, _OUT_LAST, _OUT_INTS = 5, 6, 7, 8, 9
 
@@ -98,16 +101,20 @@ class OrderFlowWindow:
             tops: TOP array, the book at each close.
             complete: for each close, whether no trade of its window is known to be missing.
         """
+        if not len(trades) and not len(seconds.ends):
+            return np.empty(0, FLOW)
         lots = np.concatenate([self._lots, trades["qty"]])
         first = int(self._state[_SEEN]) - len(self._lots)
         ints = np.zeros((len(seconds.ends), _OUT_INTS), np.int64)
         floats = np.zeros((len(seconds.ends), 3))
         _advance(
-            self._state, self._ints, self._floats, _DECAY, trades, lots, first,
+            self._state, self._ints, self._floats, _DECAY, integers(trades), lots, first,
             seconds.positions, seconds.ends, seconds.open_end, ints, floats,
         )  # fmt: skip
         oldest = int(self._ints[(self._state[_SLOT] + 1) % WINDOW_S, _FIRST])
         self._lots = lots[max(oldest - first, 0) :]
+        if not len(seconds.ends):
+            return np.empty(0, FLOW)
         return self._rows(ints, floats, seconds, tops, complete)
 
     def _rows(
@@ -161,7 +168,7 @@ def _advance(state, ints, floats, decay, trades, lots, first, positions, ends, o
     """Adds trades to buckets and sums the window at each close; `first` is the number of lots[0] since the start."""
     row = 0
     for close in range(len(ends)):
-        while row < len(trades) and trades[row]["position"] < positions[close]:
+        while row < len(trades) and trades[row, _POSITION] < positions[close]:
             _add(state, ints, floats, trades[row])
             row += 1
         _sum(state, ints, floats, decay, lots, first, out_ints[close], out_floats[close])
@@ -173,10 +180,10 @@ def _advance(state, ints, floats, decay, trades, lots, first, positions, ends, o
 
 @numba.njit(cache=True)
 def _add(state, ints, floats, trade):  # type: ignore[no-untyped-def]
-    slot, qty, price, count = state[_SLOT], trade["qty"], trade["price"], trade["count"]
-    age_s = max(min((state[_OPEN_END] - trade["ts_event"]) / 1e9, 1.0), 0.0)
+    slot, qty, price, count = state[_SLOT], trade[_QTY], trade[_PRICE], trade[_COUNT]
+    age_s = max(min((state[_OPEN_END] - trade[_TS_EVENT]) / 1e9, 1.0), 0.0)
     weight = np.exp(QTY_POWER * np.log(float(qty)) - age_s / DECAY_S)
-    if trade["side"] > 0:
+    if trade[_SIDE] > 0:
         ints[slot, _BUY] += qty
         ints[slot, _BUYS] += count
         floats[slot, _SIGNED] += weight

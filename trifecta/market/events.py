@@ -1,7 +1,8 @@
 """Facts as they arrive: one row an event, prices and sizes as the instrument's integers, times in nanoseconds.
 
 Events travel in batches of one instrument and one kind, as numpy structured arrays of the types below. `position` is
-the number of the journal frame that carried the event; it orders events of different kinds and is not stored.
+the number of the journal frame that carried the event; it orders events of different kinds and is not stored. Every
+field that a compiled loop reads is 8 bytes wide, so that `integers` is a view and not a copy.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ TRADE = np.dtype(
         ("ts_recv", "i8"),
         ("ts_event", "i8"),
         ("trade_id", "i8"),
-        ("count", "i4"),  # prints in one aggregate, ids trade_id .. trade_id + count - 1
+        ("count", "i8"),  # prints in one aggregate, ids trade_id .. trade_id + count - 1
         ("price", "i8"),
         ("qty", "i8"),
-        ("side", "i1"),
+        ("side", "i8"),
     ]
 )
 
@@ -65,8 +66,8 @@ DEPTH = np.dtype(
         ("last_id", "i8"),
         ("previous_id", "i8"),  # -1: the venue sends none, so first_id must follow the last last_id
         ("first_level", "i8"),
-        ("bids", "i4"),
-        ("asks", "i4"),
+        ("bids", "i8"),
+        ("asks", "i8"),
     ]
 )
 
@@ -105,7 +106,14 @@ TOP = np.dtype(
         ("ts_recv", "i8"),
     ]
 )
-"""The book at the close of a second, best first; unused levels are 0. All fields are 8 bytes wide."""
+"""The book at the close of a second, best first; unused levels are 0."""
+
+
+def integers(events: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
+    """(rows, fields) view of an array of one of these types. Compiled loops take it: numba needs 0.1 ms to recognise
+    each structured argument of a call, and a live batch is that small.
+    """
+    return events.view(np.int64).reshape(len(events), events.dtype.itemsize // 8)
 
 
 class Frames(NamedTuple):
