@@ -1,0 +1,7 @@
+"""Files of history into the lake: a file a format, told by content, taken in exactly once."""
+
+from trifecta.capture.importers.importing import import_file
+from trifecta.capture.importers.registry import FORMATS, detect
+from trifecta.capture.importers.summary import ImportSummary, Refused, Written
+
+__all__ = ["FORMATS", "ImportSummary", "Refused", "Written", "detect", "import_file"]
