@@ -26,10 +26,11 @@ class CheckResult:
 
 def run_checks(connection: duckdb.DuckDBPyConnection) -> list[CheckResult]:
     """The result of every check, by name, over the files that the connection sees now."""
-    return [_run(connection, check) for check in read("checks")]
+    return [run_check(connection, check) for check in read("checks")]
 
 
-def _run(connection: duckdb.DuckDBPyConnection, check: Relation) -> CheckResult:
+def run_check(connection: duckdb.DuckDBPyConnection, check: Relation) -> CheckResult:
+    """What one check finds."""
     found = connection.sql(check.select)
     rows = found.aggregate("count(*)").fetchall()[0][0]
     return CheckResult(check.name, check.grain, rows, found.limit(SAMPLE_ROWS if rows else 0).to_arrow_table())

@@ -51,7 +51,7 @@ def lake(tmp_path: Path) -> Lake:
 
 @pytest.fixture(scope="session")
 def rows() -> Rows:
-    """Makes rows of a table: a list gives a column, anything else stands in each row; what is not given has a default."""
+    """Makes rows of a table: a list is a column, anything else stands in each row, the rest has defaults."""
 
     def make(name: str, **given: Any) -> pa.Table:
         length = max((len(value) for value in given.values() if isinstance(value, list)), default=1)

@@ -20,18 +20,17 @@ START = 1_723_161_240_000_000_000
 
 @pytest.mark.parametrize("name", [relation.name for kind in ("views", "marts") for relation in read(kind)])
 def test_an_empty_lake_shows_every_relation_without_a_row(lake: Lake, name: str) -> None:
-    assert session(lake).execute(f"select count(*) from {name}").fetchall() == [(0,)]
+    assert session(lake).table(name).fetchall() == []
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_table_has_a_view_with_the_types_of_an_empty_lake(lake: Lake, rows: Rows, name: str) -> None:
-    describe = f"select column_name, column_type from (describe {name})"
-    empty = session(lake).execute(describe).fetchall()
+    empty = session(lake).table(name)
     lake.append(name, rows(name), writer="binance", version=1)
     reader = session(lake)
-    assert reader.execute(describe).fetchall() == empty
-    assert reader.execute(f"select count(*) from {name}").fetchall() == [(1,)]
-    assert reader.execute(f"select count(*) from raw.{name}").fetchall() == [(1,)]
+    assert reader.table(name).columns == empty.columns
+    assert reader.table(name).types == empty.types
+    assert len(reader.table(name).fetchall()) == len(reader.table(f"raw.{name}").fetchall()) == 1
     assert reader.execute("select comment from duckdb_views() where view_name = ?", [name]).fetchall()[0][0]
 
 

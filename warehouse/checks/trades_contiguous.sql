@@ -19,7 +19,7 @@ told as (
         holes.noticed_at,
         coalesce(sum(
             least(gaps.last_id, holes.last_missing) - greatest(gaps.first_id, holes.first_missing) + 1
-        ), 0) as ids_in_gaps
+        ) filter (where gaps.gap_id is not null), 0) as ids_in_gaps
     from holes
     left join gaps
         on gaps.venue = holes.venue
