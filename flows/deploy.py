@@ -1,0 +1,100 @@
+"""Tells the Prefect server of the work pool, the deployments of `prefect.yaml` and the automations, as often as asked."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
+from prefect.client.schemas.objects import State, StateType
+from prefect.events.actions import ChangeFlowRunState
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+
+POOL = "trifecta"
+QUEUE = "ingest"
+DEPLOYMENT = "ingest/ingest"
+ROOT = Path(__file__).parents[1]
+SILENCE = timedelta(seconds=120)
+"""Longer than a server that was away for a minute hears nothing: heartbeats come every 30 s."""
+
+ZOMBIE = "ingest is silent, mark it crashed"
+ENDED = {"Completed", "Failed", "Cancelled", "Crashed", "Lost"}
+UNFINISHED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+
+
+def prefect(*arguments: str) -> None:
+    """Runs Prefect's command line in this interpreter: another one would import Prefect for five more seconds."""
+    sys.argv = ["prefect", "--no-prompt", *arguments]
+    try:
+        runpy.run_module("prefect", run_name="__main__")
+    except SystemExit as end:
+        if end.code:
+            raise
+
+
+async def prepare() -> None:
+    """Makes the work pool, the recorder's queue of one run at a time, and the automation that finds silent runs."""
+    async with get_client() as client:
+        with suppress(ObjectAlreadyExists):
+            await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+        try:
+            queue = await client.read_work_queue_by_name(QUEUE, work_pool_name=POOL)
+        except ObjectNotFound:
+            queue = await client.create_work_queue(QUEUE, work_pool_name=POOL)
+        await client.update_work_queue(queue.id, concurrency_limit=1)
+        await _mark_silent_runs(client)
+
+
+async def _mark_silent_runs(client: PrefectClient) -> None:
+    """A run whose process and worker are both gone stays Running until this marks it crashed, which runs it again."""
+    for existing in await client.read_automations_by_name(ZOMBIE):
+        await client.delete_automation(existing.id)
+    heartbeat = "prefect.flow-run.heartbeat"
+    trigger = EventTrigger(
+        match={"prefect.resource.id": "prefect.flow-run.*"},
+        # of a heartbeat's deployment only the id is told, of its flow the name too
+        match_related={"prefect.resource.role": "flow", "prefect.resource.name": "ingest"},
+        after={heartbeat},
+        expect={heartbeat, *(f"prefect.flow-run.{state}" for state in ENDED)},
+        for_each={"prefect.resource.id"},
+        posture=Posture.Proactive,
+        within=SILENCE,
+    )
+    silent = ChangeFlowRunState(state=StateType.CRASHED, message=f"no heartbeat for {SILENCE.seconds} s")
+    await client.create_automation(AutomationCore(name=ZOMBIE, trigger=trigger, actions=[silent]))
+
+
+def deploy() -> None:
+    """Applies `prefect.yaml`."""
+    os.chdir(ROOT)
+    prefect("deploy", "--all")
+
+
+async def start_ingest(*, lives: bool) -> None:
+    """Starts the recorder's run unless one is on its way.
+
+    Args:
+        lives: a run outlived its worker. If none did, runs that a dead worker left as Running are marked Lost, or they
+            would hold the queue's only slot.
+    """
+    async with get_client() as client:
+        deployment = await client.read_deployment_by_name(DEPLOYMENT)
+        unfinished = await client.read_flow_runs(
+            deployment_filter=DeploymentFilter.model_validate({"id": {"any_": [deployment.id]}}),
+            flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": UNFINISHED}}}),
+        )
+        waiting = [run for run in unfinished if run.state_type is StateType.SCHEDULED]
+        if not lives:
+            lost = State[None](type=StateType.CANCELLED, name="Lost", message="its process is gone")
+            for run in unfinished:
+                if run not in waiting:
+                    await client.set_flow_run_state(run.id, lost, force=True)
+        if not waiting and not lives:
+            await client.create_flow_run_from_deployment(deployment.id)

@@ -1,0 +1,62 @@
+"""Checks what is stored, and shows counts, gaps and lag where people look for them: as artifacts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+from prefect import flow, task
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+
+from flows.retry import STEP
+from trifecta.settings import load
+from warehouse import Lake, session
+from warehouse.maintain import counts
+from warehouse.quality import CheckResult, run_checks
+
+MOST_ROWS = 200
+GAPS = "from gaps order by ts_recv desc limit ?"
+LAG = "from feed_lag_1m order by ts_open desc limit ?"
+
+
+@task(**STEP)
+def check(connection: duckdb.DuckDBPyConnection) -> list[CheckResult]:
+    return run_checks(connection)
+
+
+@task(task_run_name="show {key}", **STEP)
+async def show(key: str, rows: list[dict[str, Any]], about: str) -> None:
+    await acreate_table_artifact(key=key, table=rows, description=about)
+
+
+@flow(flow_run_name="check the warehouse")
+async def quality() -> int:
+    """Returns how many checks found rows that cannot be true; fails if any did, after everything is shown."""
+    with session(Lake(load().lake)) as connection:
+        results = check(connection)
+        await acreate_markdown_artifact(key="checks", markdown=as_markdown(results), description="What cannot be true")
+        await show("counts", [row._asdict() for row in counts(connection)], "What each table holds")
+        await show("gaps", records(connection, GAPS), "What the feeds skipped, newest first")
+        await show("lag", records(connection, LAG), "Receive time behind event time, by minute")
+    broken = [result.name for result in results if result.rows]
+    if broken:
+        raise ValueError(f"checks found rows that cannot be true: {', '.join(broken)}; see the artifact `checks`")
+    return len(broken)
+
+
+def as_markdown(results: list[CheckResult]) -> str:
+    """A table of the checks, those that found something first, with a sample of what they found."""
+    ordered = sorted(results, key=lambda result: (not result.rows, result.name))
+    lines = ["| check | rows | one row is |", "|---|---:|---|"]
+    lines += [
+        f"| {'❌' if result.rows else '✅'} {result.name} | {result.rows} | {result.grain} |" for result in ordered
+    ]
+    for result in ordered:
+        if result.rows:
+            lines += ["", f"### {result.name}", "```", *map(str, result.sample.to_pylist()), "```"]
+    return "\n".join(lines)
+
+
+def records(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
+    rows = connection.sql(sql, params=[MOST_ROWS]).to_arrow_table().to_pylist()
+    return [{name: str(value) if value is not None else "" for name, value in row.items()} for row in rows]

@@ -1,0 +1,234 @@
+"""The `trifecta` command: each body is a call into the product.
+
+What a command needs is imported inside it: DuckDB, Delta, numba and Prefect take seconds, `trifecta --help` must not.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from trifecta.errors import SettingsError, TrifectaError
+
+if TYPE_CHECKING:
+    from trifecta.settings import Settings
+
+OK, PROBLEM, USAGE = 0, 1, 2
+
+out = Console()
+err = Console(stderr=True)
+
+
+class Commands(TyperGroup):
+    """Shows what the product raises on purpose as one message, and everything with --debug."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # names typer's private base class
+        try:
+            return super().invoke(ctx)
+        except TrifectaError as error:
+            if ctx.params.get("debug"):
+                raise
+            _fail(str(error), USAGE if isinstance(error, SettingsError) else PROBLEM)
+        except Exception as error:
+            # The warehouse knows nothing of Trifecta and has errors of its own
+            if ctx.params.get("debug") or not type(error).__module__.startswith(("warehouse", "duckdb", "_duckdb")):
+                raise
+            _fail(str(error), PROBLEM)
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="trifecta",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Record markets with nothing lost, forecast honestly, serve the result.",
+    epilog="Start with: trifecta up",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
+Files = Annotated[list[Path], typer.Argument(help="Files to read, .gz, .zst or plain.", exists=True, dir_okay=False)]
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()
+
+
+@app.callback()
+def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+    pass
+
+
+@app.command(epilog="Example: trifecta init")
+def init() -> None:
+    """Make the data folder, trifecta.toml, .env and an empty lake; compile what runs compiled."""
+    from trifecta.clock import SystemClock
+    from trifecta.ops import setup
+
+    for line in setup.initialise(_settings(), Path.cwd(), SystemClock()):
+        out.print(line, highlight=False)
+
+
+@app.command(epilog="Example: trifecta doctor --json")
+def doctor(json: Json = False) -> None:
+    """Check this machine: Python, extras, ports, disk, lake, clock and, for --market live, the venues."""
+    from trifecta.clock import SystemClock
+    from trifecta.ops import doctor as checks
+
+    findings = []
+    for finding in checks.examine(_settings(), SystemClock()):
+        findings.append(finding)
+        if not json:
+            out.print(checks.line(finding), highlight=False)
+    if json:
+        _print_json(findings)
+    raise typer.Exit(PROBLEM if any(finding.verdict is checks.Verdict.FAIL for finding in findings) else OK)
+
+
+@app.command(epilog="Example: trifecta up --for 10m --market recorded day1.gz day2.gz --speed 10")
+def up(
+    files: Annotated[list[Path] | None, typer.Argument(help="What --market recorded plays.", exists=True)] = None,
+    market: Annotated[str, typer.Option(help="simulated, recorded or live; default: the setting `market`.")] = "",
+    for_: Annotated[str, typer.Option("--for", help="Stop by itself after 90s, 10m, 2h.")] = "",
+    speed: Annotated[float, typer.Option(help="Pace of a recorded market; 0: as fast as it goes.", min=0)] = 1.0,
+    dashboard: Annotated[bool, typer.Option(help="Run the dashboard.")] = True,
+    prefect: Annotated[bool, typer.Option(help="Run Prefect; without it the recorder runs by itself.")] = True,
+) -> None:
+    """Run the whole system until Ctrl-C: market, recorder, sidecar, schedules, dashboard."""
+    from trifecta.ops import foreground
+    from trifecta.ops.parts import Wish
+
+    settings = _settings(**({"market": market} if market else {}))
+    if (settings.market == "recorded") != bool(files):
+        raise typer.BadParameter("--market recorded needs FILES, and only it takes them", param_hint="FILES")
+    wish = Wish(tuple(path.absolute() for path in files or ()), speed, prefect, dashboard)
+    raise typer.Exit(foreground.run(settings, wish, out, for_s=_seconds(for_) if for_ else None))
+
+
+@app.command(epilog="Example: trifecta down")
+def down() -> None:
+    """Stop a system that was started in another terminal."""
+    from trifecta import supervisor
+
+    ran = supervisor.down(_settings())
+    out.print("stopped" if ran else "nothing was running")
+
+
+@app.command(epilog="Example: trifecta status --json")
+def status(json: Json = False) -> None:
+    """Show processes, feeds, the sidecar's health, what the lake holds, gaps."""
+    from trifecta.clock import SystemClock
+    from trifecta.ops import display
+    from trifecta.ops.status import read
+
+    found = read(_settings(), SystemClock())
+    if json:
+        _print_json(found)
+    else:
+        out.print(display.of_status(found))
+    raise typer.Exit(OK if found.running else PROBLEM)
+
+
+@app.command(epilog="Example: trifecta record")
+def record() -> None:
+    """Record every enabled venue until Ctrl-C, without Prefect."""
+    from trifecta.ops import record as recording
+
+    recording.run(_settings())
+
+
+@app.command(epilog="Example: TRIFECTA_API_PORT=8010 trifecta serve")
+def serve() -> None:
+    """Run the HTTP sidecar that answers the Expert Advisor."""
+    from trifecta.serve import server
+
+    server.run(_settings())
+
+
+@app.command(epilog="Example: trifecta replay btcusdt_20240808.gz btcusdt_20240809.gz --json")
+def replay(
+    files: Files,
+    source: Annotated[str, typer.Option(help="The venue's name in the warehouse.")] = "",
+    json: Json = False,
+) -> None:
+    """Read recorded frames through the live path into the lake; twice changes nothing."""
+    from trifecta.ops import loading
+
+    _print_summary(loading.replay(files, _settings(), source=source, console=err), json)
+
+
+@app.command("import", epilog="Example: trifecta import BTCUSDT-trades-2024-08-08.zip")
+def import_(
+    files: Files,
+    venue: Annotated[str, typer.Option(help="Where it was traded.")] = "binance",
+    symbol: Annotated[str, typer.Option(help="Instrument; default: what the file's name says.")] = "",
+    json: Json = False,
+) -> None:
+    """Read trades, depth and klines of other programs (CSV, zip, feather) into the lake; twice changes nothing."""
+    from trifecta.ops import loading
+
+    _print_summary(loading.load_foreign(files, _settings(), venue=venue, symbol=symbol, console=err), json)
+
+
+@app.command(epilog="Example: trifecta compact")
+def compact(json: Json = False) -> None:
+    """Merge the lake's small files and drop those that nobody reads any more."""
+    from trifecta.ops import loading
+
+    _print_summary(loading.compact(_settings(), err), json)
+
+
+@app.command(epilog="Example: trifecta sql -c 'select venue, symbol, count(*) from trades group by all'")
+def sql(
+    command: Annotated[str, typer.Option("-c", "--command", help="Answer this and end; without it: a prompt.")] = "",
+    json: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """Ask the warehouse in DuckDB's SQL: tables, views and marts, prices as decimals, times in UTC."""
+    from trifecta.ops import shell
+
+    if json and csv:
+        raise typer.BadParameter("choose one of --json and --csv", param_hint="--csv")
+    shell.run(_settings(), out, command=command, form="json" if json else "csv" if csv else "table")
+
+
+def _settings(**overrides: object) -> Settings:
+    from trifecta.settings import load
+
+    return load(**overrides)
+
+
+def _seconds(text: str) -> float:
+    from trifecta.ops.durations import seconds
+
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--for") from error
+
+
+def _print_json(value: object) -> None:
+    """One object on stdout and nothing else there."""
+    import msgspec
+
+    sys.stdout.write(msgspec.json.encode(value, enc_hook=str).decode() + "\n")
+
+
+def _print_summary(summary: object, json: bool) -> None:
+    from trifecta.ops.display import pairs
+
+    if json:
+        _print_json(summary)
+    else:
+        out.print(pairs(summary))
+
+
+def _fail(message: str, code: int) -> None:
+    err.print(message, style="bold red", highlight=False, markup=False)
+    raise typer.Exit(code)

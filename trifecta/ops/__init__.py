@@ -1,0 +1,1 @@
+"""Running the system: child processes, health probes, checks of the machine."""

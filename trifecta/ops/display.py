@@ -1,0 +1,102 @@
+"""What a person sees of the system on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from rich.align import Align
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from trifecta.ops.child import State
+from trifecta.ops.feeds import Feed
+
+if TYPE_CHECKING:  # what is shown; importing it would bring the warehouse
+    from trifecta.ops.status import Status
+    from trifecta.supervisor import View
+
+STYLES = {State.READY: "green", State.DEAD: "red"}
+SIMULATED = Panel(Align.center(Text("S I M U L A T E D   M A R K E T", style="bold")), style="black on yellow")
+
+
+def live(view: View, feeds: tuple[Feed, ...], *, simulated: bool) -> RenderableType:
+    """The running system: its parts, its feeds, the range."""
+    shown: list[RenderableType] = [SIMULATED] if simulated else []
+    shown += [_parts(view), feeds_table(feeds), _range(view)]
+    shown += [Text(f"warning: {warning}", style="yellow") for warning in view.warnings]
+    shown.append(Text("Ctrl-C stops everything", style="dim"))
+    return Group(*shown)
+
+
+def of_status(status: Status) -> RenderableType:
+    """What `trifecta status` shows."""
+    shown: list[RenderableType] = [SIMULATED] if status.simulated and status.running else []
+    running = ", ".join(f"{name} ({pid})" for name, pid in status.processes.items())
+    shown.append(Text(f"running: {running}" if running else "not running: `trifecta up` starts it"))
+    shown += [feeds_table(status.feeds), Text(f"sidecar: {_pairs(status.health)}"), _lake(status)]
+    shown.append(Text(f"gaps: {_pairs(status.gaps) or 'none'}"))
+    return Group(*shown)
+
+
+def feeds_table(feeds: tuple[Feed, ...]) -> Table:
+    """One line a source."""
+    table = Table(box=None, pad_edge=False, title_justify="left")
+    for column in ("feed", "state", "frames", "per s", "reconnects", "open gaps", "quarantined"):
+        table.add_column(column, justify="left" if column in ("feed", "state") else "right")
+    for feed in feeds:
+        state, style = _feed_state(feed)
+        numbers = ("frames", "frames_per_s", "reconnects", "gaps_open", "quarantined")
+        cells = [_number(feed.report.get(name)) for name in numbers]
+        table.add_row(feed.source, Text(state, style=style), *cells)
+    return table
+
+
+def _feed_state(feed: Feed) -> tuple[str, str]:
+    if not feed.alive:
+        return f"silent for {feed.age_s:.0f} s", "red"
+    if not feed.report.get("collecting", True):
+        return "paused", "yellow"
+    return ("connected", "green") if feed.report.get("connected") else ("connecting", "yellow")
+
+
+def _parts(view: View) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("part", "state", "where"):
+        table.add_column(column)
+    for child in view.children:
+        table.add_row(child.part.name, Text(child.state, style=STYLES.get(child.state, "yellow")), child.part.url)
+    return table
+
+
+def _range(view: View) -> Text:
+    if view.range is None:
+        return Text(f"no range yet after {view.elapsed_s:.0f} s: {view.reason}", style="yellow")
+    return Text(f"range: {_pairs(view.range)}", style="bold")
+
+
+def _lake(status: Status) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("table", "venue", "symbol", "rows", "last"):
+        table.add_column(column, justify="right" if column == "rows" else "left")
+    for row in status.lake:
+        table.add_row(row["table"], row["venue"], row["symbol"], f"{row['rows']:,}", str(row["last"])[:19])
+    return table
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    return " · ".join(f"{name} {value}" for name, value in values.items())
+
+
+def pairs(summary: object) -> Table:
+    """The fields of a result, one a line."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in msgspec.to_builtins(summary, enc_hook=str).items():
+        table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
+    return table
+
+
+def _number(value: object) -> str:
+    return f"{value:,.0f}" if isinstance(value, int | float) else "-"

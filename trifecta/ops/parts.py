@@ -1,0 +1,198 @@
+"""What the running system consists of: each part's command, environment and how to tell that it is ready."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from trifecta.ops import probe, processes
+from trifecta.settings import Market, Settings
+
+ROOT = Path(__file__).parents[2]
+DASHBOARD = ROOT / "streamlit_app" / "Home.py"
+MARKETS = {"binance": "spot", "binance_usdm": "usdm"}
+
+RECORDER = "recorder"
+SIDECAR = "sidecar"
+EMULATOR = "emulator"
+SERVER = "prefect-server"
+WORKER = "prefect-worker"
+BOARD = "dashboard"
+INGEST = "ingest"  # with its process id: the recorder inside a flow run, the worker's child
+
+
+@dataclass(frozen=True)
+class Part:
+    """One child process."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    url: str = ""
+    """What a person opens in a browser."""
+    probe: str = ""
+    """Answers 2xx, or 503 with a reason, once the part serves; empty: it is ready when it runs."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What `trifecta up` was asked to run."""
+
+    recorded: tuple[Path, ...] = ()
+    speed: float = 1.0
+    prefect: bool = True
+    dashboard: bool = True
+
+
+def ingest_name(pid: int) -> str:
+    """Under which name a flow run that records, or waits for its turn to, is recorded."""
+    return f"{INGEST}-{pid}"
+
+
+def ingest_lives(settings: Settings) -> bool:
+    """Whether a flow run records or is about to."""
+    return any(name.startswith(INGEST) for name in processes.living(settings.run_dir))
+
+
+def installed(*modules: str) -> bool:
+    return all(find_spec(module) is not None for module in modules)
+
+
+def api_url(settings: Settings) -> str:
+    """Where this machine reaches the sidecar, whatever address it listens on."""
+    host = "127.0.0.1" if settings.api_host in ("0.0.0.0", "localhost") else settings.api_host  # noqa: S104
+    host = f"[{host}]" if ":" in host else host
+    return f"{'https' if settings.api_tls_cert else 'http'}://{host}:{settings.api_port}"
+
+
+def ask_sidecar(settings: Settings, path: str) -> probe.Answer | None:
+    """What the sidecar answers, asked with its token."""
+    token = settings.api_token.get_secret_value()
+    return probe.get(f"{api_url(settings)}{path}", token=token, certificate=settings.api_tls_cert)
+
+
+def settings_environment(settings: Settings) -> dict[str, str]:
+    """`settings` as variables, so that a child sees the very same wherever it runs."""
+    variables = {
+        f"TRIFECTA_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in settings.model_dump(mode="json").items()
+        if value is not None
+    }
+    variables["TRIFECTA_API_TOKEN"] = settings.api_token.get_secret_value()
+    variables["TRIFECTA_DATA_DIR"] = str(settings.data_dir.absolute())
+    return variables
+
+
+def prefect_environment(settings: Settings) -> dict[str, str]:
+    """Prefect with a profile and a database of its own, and silent towards the network."""
+    home = settings.data_dir.absolute() / "prefect"
+    return {
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": settings.prefect_api_url,
+        "PREFECT_SERVER_UI_API_URL": settings.prefect_api_url,
+        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{(home / 'prefect.db').as_posix()}",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        "PREFECT_CLI_COLORS": "false",
+        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+    }
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """What every child inherits. This interpreter's folder comes first, so that `python` means it."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return {**os.environ, "PYTHONUNBUFFERED": "1", "PATH": path} | settings_environment(settings)
+
+
+def emulator(settings: Settings, wish: Wish) -> Part:
+    """The venues on loopback: generated, or playing `wish.recorded`."""
+    enabled = {name: venue for name, venue in settings.venues.items() if venue.enabled}
+    symbols = dict.fromkeys(symbol for venue in enabled.values() for symbol in venue.symbols)
+    played = ("--recorded", *map(str, wish.recorded), "--speed", str(wish.speed)) if wish.recorded else ()
+    return Part(
+        EMULATOR,
+        (
+            *(sys.executable, "-m", "trifecta.emulator", "--port", str(settings.emulator_port)),
+            *("--folder", str(settings.data_dir.absolute() / "emulator")),
+            *("--seed", str(settings.emulator_seed), "--rate", str(settings.emulator_rate)),
+            *("--symbols", *symbols, "--markets", *(MARKETS[name] for name in enabled if name in MARKETS)),
+            *played,
+        ),
+        child_environment(settings),
+        probe=f"{settings.emulator_url}/control/state",
+    )
+
+
+def sidecar(settings: Settings) -> Part:
+    url = api_url(settings)
+    return Part(SIDECAR, _trifecta("serve"), child_environment(settings), url=f"{url}/docs", probe=f"{url}/health")
+
+
+def recorder(settings: Settings) -> Part:
+    """The recorder without Prefect."""
+    return Part(RECORDER, _trifecta("record"), child_environment(settings))
+
+
+def dashboard(settings: Settings) -> Part:
+    url = f"http://127.0.0.1:{settings.dashboard_port}"
+    return Part(
+        BOARD,
+        (
+            *(sys.executable, "-m", "streamlit", "run", str(DASHBOARD), "--server.port", str(settings.dashboard_port)),
+            *("--server.address", "127.0.0.1", "--server.headless", "true", "--server.fileWatcherType", "none"),
+            *("--browser.gatherUsageStats", "false"),
+        ),
+        child_environment(settings),
+        url=url,
+        probe=f"{url}/_stcore/health",
+    )
+
+
+def prefect(settings: Settings) -> list[Part]:
+    """Server and worker; of a server that runs elsewhere (`prefect_api`) the worker alone.
+
+    The server's own command starts a second interpreter that imports Prefect once more; this is what it runs.
+    """
+    environment = child_environment(settings) | prefect_environment(settings)
+    worker = Part(WORKER, (sys.executable, "-m", "flows.worker"), environment)
+    if settings.prefect_api:
+        return [worker]
+    listen = ("--host", "127.0.0.1", "--port", str(settings.prefect_port), "--timeout-keep-alive", "5")
+    server = Part(
+        SERVER,
+        (sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app", *listen),
+        environment,
+        url=f"http://127.0.0.1:{settings.prefect_port}",
+        probe=f"{settings.prefect_api_url}/health",
+    )
+    return [server, worker]
+
+
+def of_system(settings: Settings, wish: Wish) -> tuple[list[Part], list[str]]:
+    """The parts beside the recorder, in this order, and a warning for each that cannot be."""
+    parts, warnings = [], []
+    if settings.market is not Market.LIVE:
+        parts.append(emulator(settings, wish))
+    if wish.prefect and installed("prefect"):
+        parts += prefect(settings)
+    elif wish.prefect:
+        warnings.append("Prefect is not installed (pip install 'trifecta[flows]'): recording without schedules")
+    parts.append(sidecar(settings))
+    if wish.dashboard and not installed("streamlit"):
+        warnings.append("Streamlit is not installed (pip install 'trifecta[dashboard]'): no dashboard")
+    elif wish.dashboard and not DASHBOARD.exists():
+        warnings.append(f"{DASHBOARD} is not there: no dashboard")
+    elif wish.dashboard:
+        parts.append(dashboard(settings))
+    return parts, warnings
+
+
+def _trifecta(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "trifecta", *arguments)

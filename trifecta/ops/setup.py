@@ -1,0 +1,93 @@
+"""The first start: files a person edits, the folders, and what is compiled once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from trifecta.clock import Clock
+from trifecta.ops import parts, warm
+from trifecta.settings import Settings
+from warehouse import Lake
+
+TOML = """\
+# Settings of Trifecta; environment variables (TRIFECTA_API_PORT=...) and .env win over this file.
+# Every line that begins with # shows the default.
+
+#market = "simulated"        # or "live": public streams, no keys
+#data_dir = "data"
+#lake_uri = ""               # "" means data/lake; or s3://bucket/lake
+#bus_address = "tcp://127.0.0.1:5570"
+#api_host = "127.0.0.1"      # anything else needs TRIFECTA_API_TOKEN
+#api_port = 8000
+#prefect_port = 4200
+#prefect_api = ""            # the API of a Prefect server that runs elsewhere
+#dashboard_port = 8501
+#emulator_port = 8900
+#emulator_rate = 100.0       # frames a second of the simulated market
+
+#[venues.binance]
+#enabled = true
+#symbols = ["PAXGUSDT", "BTCUSDT", "ETHUSDT"]
+
+#[venues.binance_usdm]
+#enabled = true
+#symbols = ["BTCUSDT", "ETHUSDT"]
+
+#[capture]
+#flush_s = 5.0               # how often rows are committed to the lake
+#silence_s = 30.0            # a stream that says nothing for this long is connected again
+#journal_days = 14.0
+
+#[forecast]
+#default_symbol = "PAXGUSDT"
+#default_horizon_s = 300
+#method = "auto"             # auto, persistence, ewma, har, legacy
+#max_age_s = 10.0            # an older range is not served
+"""
+ENV = """\
+# Secrets, and settings of this machine. Never commit this file.
+#TRIFECTA_API_TOKEN=
+#TRIFECTA_API_PORT=8000
+"""
+
+
+def initialise(settings: Settings, folder: Path, clock: Clock) -> Iterator[str]:
+    """Makes what is missing, changes nothing that is there, and tells each step."""
+    yield _written(folder / "trifecta.toml", TOML)
+    example = folder / ".env.example"
+    yield _written(folder / ".env", example.read_text() if example.exists() else ENV)
+    Lake(settings.lake).create_all()
+    yield f"lake: {settings.lake}"
+    yield f"Prefect profile: {_prefect_profile(settings)}"
+    began_s = clock.monotonic_s()
+    warm.compile_all(clock)
+    yield f"compiled what runs compiled in {clock.monotonic_s() - began_s:.0f} s"
+    yield "ready: trifecta up"
+
+
+def _written(path: Path, text: str) -> str:
+    if path.exists():
+        return f"kept {path.name}"
+    path.write_text(text)
+    return f"wrote {path.name}"
+
+
+def _prefect_profile(settings: Settings) -> Path:
+    """The profile that `PREFECT_HOME=data/prefect prefect ...` uses: the server and database of this data folder."""
+    variables = {name: value for name, value in parts.prefect_environment(settings).items() if _is_setting(name)}
+    path = settings.data_dir / "prefect" / "profiles.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [
+        'active = "trifecta"',
+        "",
+        "[profiles.trifecta]",
+        *(f'{name} = "{value}"' for name, value in variables.items()),
+    ]
+    path.write_text("\n".join([*lines, ""]))
+    return path
+
+
+def _is_setting(name: str) -> bool:
+    return re.fullmatch(r"PREFECT_[A-Z_]+", name) is not None and name != "PREFECT_HOME"

@@ -1,0 +1,237 @@
+"""`trifecta up`: the whole system as one process and its children.
+
+Parts start together; nothing that can go on waits for another. What dies is started again, later each time. Recording
+never waits for its scheduler: a plain child records until the ingest flow takes over, and again when that is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+import zmq
+
+from trifecta import bus
+from trifecta.clock import Clock
+from trifecta.errors import PermanentError, TrifectaError
+from trifecta.ops import parts, ports, probe, processes
+from trifecta.ops.child import Child, State
+from trifecta.settings import Settings
+
+NAME = "supervisor"
+INGEST_GRACE_S = 30.0
+"""How long Prefect has to run a recorder that died again before a plain child records."""
+EMULATOR_LATEST_S = 20.0
+DASHBOARD_LATEST_S = 40.0
+RANGE_EVERY_S = 1.0
+TICK_S = 0.2
+RECORDER_GRACE_S = 15.0
+GRACE_S = 8.0
+DOWN_BOUND_S = 45.0
+
+
+@dataclass(frozen=True)
+class View:
+    """What is shown of the system now."""
+
+    elapsed_s: float
+    children: tuple[Child, ...]
+    warnings: tuple[str, ...]
+    range: dict[str, Any] | None
+    reason: str
+    """Why no range is served, in the sidecar's words."""
+
+
+class System:
+    """Everything that `trifecta up` runs, until `stop` is set."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        wish: parts.Wish,
+        clock: Clock,
+        *,
+        stop: threading.Event,
+        say: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._stop = stop
+        self._say = say
+        self._began_s = self._ranged_s = clock.monotonic_s()
+        chosen, self.warnings = parts.of_system(settings, wish)
+        self._children = {part.name: self._child(part) for part in chosen}
+        self._recorder = self._child(parts.recorder(settings))
+        self._ingest_seen_s = -math.inf
+        self._range: dict[str, Any] | None = None
+        self._reason = "the sidecar is starting"
+        self.served = False
+
+    def run(self, show: Callable[[View], None], *, for_s: float | None = None) -> None:
+        """Runs the parts until `stop` is set, `trifecta down` asks, or `for_s` seconds passed; then ends them all."""
+        run_dir = self._settings.run_dir
+        request = run_dir / "stop"
+        request.unlink(missing_ok=True)
+        for warning in self.warnings:
+            self._report(f"warning: {warning}")
+        with processes.recorded(run_dir, NAME, os.getpid()), forwarder(self._settings.bus_address, self._report):
+            try:
+                while not (self._stop.wait(TICK_S) or request.exists() or self._over(for_s)):
+                    self._tend()
+                    show(self._view())
+            finally:
+                self._report("stopping")
+                end_all(self._settings)
+                request.unlink(missing_ok=True)
+                self._report("stopped")
+
+    @property
+    def elapsed_s(self) -> float:
+        return self._clock.monotonic_s() - self._began_s
+
+    def _over(self, for_s: float | None) -> bool:
+        return for_s is not None and self.elapsed_s >= for_s
+
+    def _tend(self) -> None:
+        for child in list(self._children.values()):
+            if child.part.name != parts.BOARD or self.served or self.elapsed_s > DASHBOARD_LATEST_S:
+                child.tend()
+        self._keep_recording()
+        self._read_range()
+
+    def _keep_recording(self) -> None:
+        """Records by a plain child whenever no flow run does: while Prefect starts, and when it has gone for good."""
+        now = self._clock.monotonic_s()
+        if parts.ingest_lives(self._settings):
+            self._ingest_seen_s = now
+            if self._recorder.process is not None:
+                self._report("the ingest flow takes over recording")
+                self._recorder.end(RECORDER_GRACE_S)
+        elif now >= self._ingest_seen_s + INGEST_GRACE_S and (self._market_is_there() or self._recorder.state.alive):
+            self._recorder.tend()
+
+    def _market_is_there(self) -> bool:
+        emulator = self._children.get(parts.EMULATOR)
+        return emulator is None or emulator.state is State.READY or self.elapsed_s > EMULATOR_LATEST_S
+
+    def _read_range(self) -> None:
+        if self._clock.monotonic_s() - self._ranged_s < RANGE_EVERY_S:
+            return
+        self._ranged_s = self._clock.monotonic_s()
+        answer = parts.ask_sidecar(self._settings, "/market-range/simple")
+        content = _object(answer)
+        self._range = content if answer is not None and answer.ok else None
+        self._reason = str(content.get("detail", "the sidecar does not answer"))
+        if self._range is not None and not self.served:
+            self.served = True
+            self._report(f"range served: {json.dumps(self._range)}")
+
+    def _view(self) -> View:
+        recorder = () if self._recorder.state is State.ENDED else (self._recorder,)
+        children = (*recorder, *self._children.values())
+        return View(self.elapsed_s, children, tuple(self.warnings), self._range, self._reason)
+
+    def _child(self, part: parts.Part) -> Child:
+        return Child(part, self._settings.run_dir, self._clock, ask=self._ask, report=self._report)
+
+    def _ask(self, url: str) -> probe.Answer | None:
+        sidecar = parts.api_url(self._settings)
+        return (
+            parts.ask_sidecar(self._settings, url.removeprefix(sidecar)) if url.startswith(sidecar) else probe.get(url)
+        )
+
+    def _report(self, line: str) -> None:
+        self._say(f"[{self.elapsed_s:6.1f} s] {line}")
+
+
+def prepare(settings: Settings, wish: parts.Wish) -> list[str]:
+    """Ends what an earlier run left behind, then checks every port; returns the names of what was ended.
+
+    Raises:
+        PermanentError: the system already runs on this data folder.
+        SettingsError: a port is in use; names the setting that moves it.
+    """
+    running = processes.living(settings.run_dir)
+    if NAME in running:
+        raise PermanentError(
+            f"Trifecta already runs on {settings.data_dir} (process {running[NAME].pid}): "
+            "`trifecta status` shows it, `trifecta down` stops it"
+        )
+    end_all(settings)
+    ports.require_free(
+        ports.wanted(
+            settings,
+            emulator=settings.market != "live",
+            prefect=wish.prefect and parts.installed("prefect"),
+            dashboard=wish.dashboard and parts.installed("streamlit"),
+        )
+    )
+    return sorted(running)
+
+
+def end_all(settings: Settings) -> None:
+    """Ends every recorded process but the supervisor: the recorder first, so that it commits what it holds."""
+    running = processes.living(settings.run_dir)
+    running.pop(NAME, None)
+    recorders = [running.pop(name) for name in list(running) if name.startswith((parts.INGEST, parts.RECORDER))]
+    processes.end(recorders, grace_s=RECORDER_GRACE_S)
+    server = running.pop(parts.SERVER, None)
+    processes.end(list(running.values()), grace_s=GRACE_S)
+    if server is not None:
+        processes.end([server], grace_s=GRACE_S)
+    for path in settings.run_dir.glob("*.pid"):
+        if path.stem != NAME:
+            path.unlink(missing_ok=True)
+
+
+def down(settings: Settings) -> bool:
+    """Stops the system that another terminal started; returns whether anything ran.
+
+    A file asks the supervisor, which works the same on Windows; one that does not react is killed.
+    """
+    running = processes.living(settings.run_dir)
+    supervisor = running.get(NAME)
+    if supervisor is not None:
+        (settings.run_dir / "stop").touch()
+        with suppress(psutil.TimeoutExpired):
+            supervisor.wait(DOWN_BOUND_S)
+        processes.end([supervisor], grace_s=GRACE_S)
+    end_all(settings)
+    return bool(running)
+
+
+@contextmanager
+def forwarder(address: str, report: Callable[[str], None]) -> Iterator[None]:
+    """The bus's forwarder in a thread; nothing to do where another machine forwards."""
+    if ports.local_bus_port(address) is None:
+        yield
+        return
+
+    def forward() -> None:
+        try:
+            bus.forward(address)
+        except TrifectaError as error:
+            report(f"warning: {error}")
+
+    thread = threading.Thread(target=forward, name="bus", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        zmq.Context.instance().term()
+        thread.join()
+
+
+def _object(answer: probe.Answer | None) -> dict[str, Any]:
+    try:
+        content = json.loads(answer.body) if answer is not None else {}
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
