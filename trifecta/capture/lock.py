@@ -51,3 +51,14 @@ class FolderLock:
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a living process writes to this folder now."""
+    if not (folder / "lock").exists():
+        return False
+    try:
+        FolderLock(folder).release()
+    except PermanentError:
+        return True
+    return False
