@@ -106,6 +106,11 @@ class Pipeline:
         if gap.symbol in self.feeds:
             self.feeds[gap.symbol].sequence.seed(gap, arrived)
 
+    def seed_trade(self, symbol: str, trade_id: int, ts_event: int) -> None:
+        """The last trade that an earlier run took in, for a symbol without one among the frames replayed so far."""
+        if symbol in self.feeds:
+            self.feeds[symbol].sequence.follow(trade_id, ts_event)
+
     def seed_bars(self, symbol: str, opens: npt.NDArray[np.int64]) -> None:
         """Start times (ns) of bars that the lake holds."""
         if symbol in self.feeds:

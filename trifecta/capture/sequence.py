@@ -66,6 +66,11 @@ class TradeSequence:
         for trade_id in arrived.tolist():
             missing.settle(trade_id, 1)
 
+    def follow(self, trade_id: int, ts_event: int) -> None:
+        """Tells the last trade of an earlier run, unless a later one is known."""
+        if self._next_id < 0:
+            self._next_id, self._last_ts = trade_id + 1, ts_event
+
     def admit(self, trades: Events) -> tuple[Events, list[Gap], int]:
         """(trades to keep, gaps that opened or closed, how many were duplicates) of a TRADE array as it arrived."""
         if not len(trades):

@@ -1,0 +1,219 @@
+"""One venue on its way from the socket to the lake."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+from loguru import logger
+
+from trifecta import venues
+from trifecta.bus import Publisher
+from trifecta.capture import addresses, heartbeat
+from trifecta.capture.budget import WeightBudget
+from trifecta.capture.committer import Committer
+from trifecta.capture.connection import Connection
+from trifecta.capture.fetch import Fetcher, fetch_instruments
+from trifecta.capture.heartbeat import Heartbeat
+from trifecta.capture.inbox import Inbox
+from trifecta.capture.intake import Intake
+from trifecta.capture.journal import JournalWriter
+from trifecta.capture.pipeline import Pipeline
+from trifecta.capture.segments import segments
+from trifecta.capture.sink import Sink
+from trifecta.clock import Clock
+from trifecta.errors import TransientError
+from trifecta.settings import Settings
+from trifecta.venues.binance_rest import FAMILIES, BinanceRest
+from warehouse.lake import Lake
+
+HEARTBEAT_S = 1.0
+SWITCH_S = 1.0
+_MB = 1024 * 1024
+
+
+class Recording:
+    """Records one venue until it is cancelled."""
+
+    def __init__(self, settings: Settings, name: str, publisher: Publisher, clock: Clock) -> None:
+        """
+        Raises:
+            SettingsError: the venue, or its REST API, is not known.
+        """
+        self.source = settings.source(name)
+        self._settings = settings
+        self._capture = settings.capture
+        self._clock = clock
+        self._publisher = publisher
+        self._venue = venues.venue(name)
+        self._symbols = list(dict.fromkeys(settings.venues[name].symbols))
+        self._inbox = Inbox(clock)
+        self._sink = Sink(Lake(settings.lake), self.source)
+        self._connections = [
+            Connection(self.source, url, streams, self._inbox, self._capture, clock)
+            for url, streams in addresses.sockets(settings, self._venue, self._symbols)
+        ]
+        self._collecting = False
+        self._fetcher: Fetcher | None = None
+        self._pipeline: Pipeline | None = None
+        self._renew: Callable[[], Pipeline]
+
+    async def run(self) -> None:
+        """Records until cancelled; whatever arrived by then is journaled and committed.
+
+        Raises:
+            PermanentError: another process records this source, or none of the symbols exists.
+            TransientError: the journal cannot be opened.
+        """
+        async with AsyncExitStack() as stack:
+            writer = await self._open_journal()
+            stack.callback(writer.close)
+            committer = Committer(self._sink, writer, self._capture.snapshot_s, self._clock)
+            stack.push_async_callback(committer.close)
+            intake = Intake(self._inbox, writer, self._publisher, sync_each=self._capture.fsync_s == 0)
+            budget = WeightBudget(FAMILIES[self._venue.name].minute_weight * self._capture.weight_share, self._clock)
+            url = addresses.rest_url(self._settings, self._venue)
+            rest = BinanceRest(self._venue.name, url, budget=budget, clock=self._clock)
+            stack.push_async_callback(rest.close)
+            try:
+                await _together(
+                    self._collect(),
+                    intake.run(),
+                    self._sync(writer),
+                    self._report(intake, committer),
+                    self._derive(intake, committer, writer, rest),
+                )
+            finally:
+                await self._finish(intake, committer)
+
+    async def _open_journal(self) -> JournalWriter:
+        """The journal, behind what the lake has even where the journal itself is gone."""
+        folder = self._settings.journal_dir / self.source
+        at_least = 0 if segments(folder) else await asyncio.to_thread(lambda: self._sink.last_position) + 1
+        return JournalWriter.open(
+            folder,
+            at_least=at_least,
+            segment_bytes=round(self._capture.segment_mb * _MB),
+            segment_s=self._capture.segment_s,
+        )
+
+    async def _collect(self) -> None:
+        """Holds the sockets open while the switch says so."""
+        sockets: asyncio.Task[None] | None = None
+        try:
+            while True:
+                self._collecting = heartbeat.is_collecting(self._settings.run_dir)
+                if sockets is not None and (sockets.done() or not self._collecting):
+                    sockets.cancel()
+                    await asyncio.wait({sockets})
+                    if not sockets.cancelled():
+                        sockets.result()
+                    sockets = None
+                if sockets is None and self._collecting:
+                    sockets = asyncio.create_task(_together(*(link.run() for link in self._connections)))
+                await asyncio.sleep(SWITCH_S)
+        finally:
+            if sockets is not None:
+                sockets.cancel()
+                await asyncio.wait({sockets})
+
+    async def _sync(self, writer: JournalWriter) -> None:
+        """Bounds what a power failure takes to `fsync_s`."""
+        while self._capture.fsync_s:  # else the intake does it after every write
+            await asyncio.sleep(self._capture.fsync_s)
+            try:
+                await asyncio.to_thread(writer.sync)
+            except TransientError as error:
+                logger.error("{}", error)
+
+    async def _derive(self, intake: Intake, committer: Committer, writer: JournalWriter, rest: BinanceRest) -> None:
+        """Turns frames into rows. Frames are journaled from the first moment on, so this may begin late, or fail."""
+        instruments = await fetch_instruments(rest, self._venue, self.source, self._symbols, self._inbox)
+        self._renew = lambda: Pipeline(self._venue, self.source, instruments)
+        pipeline = self._renew()
+        try:
+            await committer.catch_up(pipeline, writer.next_position - 1)
+            await committer.go_on(pipeline, intake.hold())
+        except Exception as error:
+            # The same as where a live frame cannot be read: recording goes on.
+            logger.exception("{}: the journal cannot be read again, frames are journaled only", self.source)
+            intake.give_up(f"the journal cannot be read again: {error!r}")
+            return
+        intake.go_live(pipeline)
+        self._pipeline = pipeline
+        self._fetcher = Fetcher(
+            rest,
+            self._inbox,
+            pipeline,
+            snapshot_s=self._capture.snapshot_s,
+            is_connected=lambda: self._connected,
+            clock=self._clock,
+        )
+        await _together(*self._fetcher.loops(), self._flush(pipeline, committer))
+
+    async def _flush(self, pipeline: Pipeline, committer: Committer) -> None:
+        while True:
+            await asyncio.sleep(self._capture.flush_s)
+            await committer.flush(pipeline.take(), self._renew)
+
+    async def _finish(self, intake: Intake, committer: Committer) -> None:
+        """Journals and commits what is left."""
+        try:
+            intake.finish()
+        except TransientError as error:
+            logger.error("{}; frames that waited for room are lost and will be fetched again where they can be", error)
+        if self._pipeline is not None:
+            await committer.flush(self._pipeline.take(), self._renew, mark=True)
+
+    @property
+    def _connected(self) -> bool:
+        return all(link.connected for link in self._connections)
+
+    async def _report(self, intake: Intake, committer: Committer) -> None:
+        """Tells every second how it goes."""
+        frames, now_s = intake.frames, self._clock.monotonic_s()
+        while True:
+            before, before_s = frames, now_s
+            frames, now_s = intake.frames, self._clock.monotonic_s()
+            rate = (frames - before) / (now_s - before_s) if now_s > before_s else 0.0
+            try:
+                heartbeat.write(self._settings.run_dir, self._state(intake, committer, rate))
+            except OSError as error:
+                logger.debug("{}: no heartbeat: {}", self.source, error)
+            await asyncio.sleep(HEARTBEAT_S)
+
+    def _state(self, intake: Intake, committer: Committer, rate: float) -> Heartbeat:
+        pipeline = self._pipeline
+        return Heartbeat(
+            source=self.source,
+            pid=os.getpid(),
+            ts_ns=self._clock.now_ns(),
+            connected=self._connected,
+            collecting=self._collecting,
+            frames=intake.frames,
+            frames_per_s=round(rate, 1),
+            last_frame_ts_ns=intake.last_frame_ns,
+            last_commit_ts_ns=committer.last_commit_ns,
+            reconnects=sum(link.reconnects for link in self._connections),
+            gaps_open=len(pipeline.open_gaps) if pipeline else 0,
+            quarantined=pipeline.totals()["quarantined"] if pipeline else 0,
+            clock_offset_ns=self._fetcher.clock_offset_ns if self._fetcher else None,
+            book_valid={symbol: feed.book.valid for symbol, feed in pipeline.feeds.items()} if pipeline else {},
+            problem=intake.disk_problem or intake.problem or committer.problem,
+        )
+
+
+async def _together(*work: Coroutine[Any, Any, None]) -> None:
+    """Runs all of them until one fails, or this is cancelled; then none is left running."""
+    tasks = [asyncio.create_task(part) for part in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
