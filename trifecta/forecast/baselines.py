@@ -54,6 +54,10 @@ class Line(NamedTuple):
         return self.intercept + self.slope * last_range
 
 
+LAST_RANGE = Line(False, 0.0, 1.0)
+"""Persistence, which needs no closed minute."""
+
+
 class Loss(NamedTuple):
     """Mean losses of a method over `origins` minutes of the recent past, each forecast made before its outcome."""
 
@@ -122,7 +126,8 @@ def fit(minutes: Minutes, horizon_s: int, coverage: float) -> Fit:
         for method in scored
         if (found := _interval(coming[known] / forecasts[method][known], horizon, coverage)) is not None
     }
-    lines = {method: line for method, path in paths.items() if (line := path.line()) is not None}
+    lines = {Method.PERSISTENCE: LAST_RANGE}
+    lines |= {method: line for method, path in paths.items() if (line := path.line()) is not None}
     usable = [method for method in losses if method in lines]
     best = min(usable, key=lambda method: losses[method].qlike, default=None)
     return Fit(horizon_s, lines, losses, intervals, best, left_out)

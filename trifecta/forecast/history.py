@@ -8,19 +8,33 @@ import numpy as np
 
 from trifecta.forecast.minutes import NONE, SMALLEST_RANGE, Floats, Minutes, Times, merge
 
+MAY_MISS = 0.02
+"""Share of a window's seconds that may be missing now, until the lake has them: 6 of 5 minutes, 72 of an hour.
+
+A lost message must not cost the range; that the extreme fell into one of these seconds is as unlikely as they are few.
+"""
+
 
 class Seen(NamedTuple):
-    """log(high / low) of the last `seconds` s: fewer than asked for where older ones are missing."""
+    """log(high / low) of the last `seconds` s, `missing` of them unknown; fewer than asked for across a longer hole."""
 
     seconds: int
     log_range: float
+    missing: int
+
+
+class _Run(NamedTuple):
+    seconds: int
+    missing: int
+    high: float
+    low: float
 
 
 class History:
     """Highs and lows of one instrument.
 
     Seconds are numbered by their exclusive end, in seconds since 1970. A second without a trade stands at the last
-    price; a second that nobody recorded is a hole, and no range is taken across it.
+    price; what nobody recorded is a hole, and no range is taken across one of more than `MAY_MISS` of its window.
     """
 
     def __init__(self, longest_s: int, minutes_kept: int) -> None:
@@ -28,7 +42,7 @@ class History:
         self.now = 0
         self._minutes_kept = minutes_kept
         self._size = max(longest_s, 60)
-        self._second = np.zeros(self._size, np.int64)
+        self._second = np.full(self._size, np.iinfo(np.int64).min)
         self._high, self._low = np.empty(self._size), np.empty(self._size)
 
     def add_minutes(self, found: Minutes) -> None:
@@ -53,10 +67,10 @@ class History:
         self.add_seconds(np.array([second]), np.array([high]), np.array([low]), np.array([last]))
         if second % 60 or self.now != second:
             return False
-        run, top, bottom = self._run(60)
-        if run < 60:
+        found = self._run(60, 0)
+        if found.seconds < 60:
             return False
-        self.add_minutes(Minutes(second // 60 - 1, np.array([top]), np.array([bottom])))
+        self.add_minutes(Minutes(second // 60 - 1, np.array([found.high]), np.array([found.low])))
         return True
 
     def last_range(self, horizon_s: int) -> Seen:
@@ -64,26 +78,34 @@ class History:
 
         Where seconds are not known but minutes are, whole minutes stand in: the window may then begin up to 59 s early.
         """
-        run, high, low = self._run(horizon_s)
-        if run == 0:
-            return Seen(0, SMALLEST_RANGE)
-        seen, first_known = run, self.now - run
-        if run < horizon_s:
-            older = self._minutes_before(first_known, self.now - horizon_s)
+        run = self._run(horizon_s, int(MAY_MISS * horizon_s))
+        if run.seconds == 0:
+            return Seen(0, SMALLEST_RANGE, 0)
+        seen, high, low = run.seconds, run.high, run.low
+        if seen < horizon_s:
+            older = self._minutes_before(self.now - seen, self.now - horizon_s)
             if len(older.high):
                 high, low = max(high, float(older.high.max())), min(low, float(older.low.min()))
                 seen = min(self.now - older.first * 60, horizon_s)
-        return Seen(seen, max(high - low, SMALLEST_RANGE))
+        return Seen(seen, max(high - low, SMALLEST_RANGE), run.missing)
 
-    def _run(self, at_most: int) -> tuple[int, float, float]:
-        """How many seconds up to now are known without a hole, their log high and log low."""
+    def known_whole(self, horizon_s: int) -> bool:
+        """True if not a second of the last `horizon_s` is missing."""
+        return self._run(horizon_s, 0).seconds == horizon_s
+
+    def _run(self, at_most: int, may_miss: int) -> _Run:
+        """The longest window of up to `at_most` seconds that ends now, begins with a known second and lacks few."""
         wanted = self.now - np.arange(min(at_most, self._size))
         slots = wanted % self._size
         known = self._second[slots] == wanted
-        run = len(known) if known.all() else int(known.argmin())
-        if run == 0:
-            return 0, np.nan, np.nan
-        return run, float(self._high[slots[:run]].max()), float(self._low[slots[:run]].min())
+        missing = np.cumsum(~known)
+        inside = np.flatnonzero(known & (missing <= may_miss))
+        if not len(inside):
+            return _Run(0, 0, np.nan, np.nan)
+        slots = slots[inside]
+        # A window that lacks its oldest seconds alone is as good as one that lacks others.
+        seconds = len(wanted) if missing[-1] <= may_miss else int(inside[-1]) + 1
+        return _Run(seconds, int(missing[seconds - 1]), float(self._high[slots].max()), float(self._low[slots].min()))
 
     def _minutes_before(self, second: int, from_second: int) -> Minutes:
         """Known minutes without a hole, back from the one that holds `second` to the one that holds `from_second`."""

@@ -42,7 +42,8 @@ class RangeForecast:
     """log(max high / min low) to be expected of the `horizon_s` seconds that follow `ts_event`.
 
     `interval` is None where too few outcomes are known for its coverage. `losses` are those of every baseline that
-    had enough history, whichever was chosen. `points` is set by a formula that gives points itself.
+    had enough history, whichever was chosen. `missing_s` seconds of the last horizon are unknown. `points` is set by a
+    formula that gives points itself.
     """
 
     venue: str
@@ -58,6 +59,7 @@ class RangeForecast:
     method: str
     losses: Mapping[Method, Loss]
     left_out: int
+    missing_s: int
     points: float | None = None
 
 
@@ -137,7 +139,7 @@ class Predictor:
     @property
     def has_hole(self) -> bool:
         """True while something of the longest horizon is missing, which the lake may hold by now."""
-        return self._history.last_range(self._longest_s).seconds < self._longest_s
+        return not self._history.known_whole(self._longest_s)
 
     def _forecast(self, row: OrderFlow, horizon_s: int) -> RangeForecast | None:
         price = mid_price(row)
@@ -163,6 +165,7 @@ class Predictor:
             method=choice.method,
             losses=found.losses,
             left_out=found.left_out,
+            missing_s=self._history.last_range(horizon_s).missing,
             points=choice.points,
         )
 
