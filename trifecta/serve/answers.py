@@ -36,13 +36,13 @@ class Prepared:
 
     def body(self, monotonic_s: float) -> bytes:
         """The answer as of that moment."""
-        return b"%b%d}" % (self._head, self._age_ms(monotonic_s))
+        return b"%b%d}" % (self._head, int((monotonic_s - self._born_s) * 1000))
 
     def messages(self, monotonic_s: float) -> tuple[Message, Message] | None:
         """Start and body of the response at that moment; None once the answer is too old to be served."""
         if monotonic_s > self._expires_s:
             return None
-        age_ms = self._age_ms(monotonic_s)
+        age_ms = int((monotonic_s - self._born_s) * 1000)
         if age_ms != self._ms:
             body = self.body(monotonic_s)
             headers = [
@@ -56,9 +56,6 @@ class Prepared:
             )
             self._ms = age_ms
         return self._sent
-
-    def _age_ms(self, monotonic_s: float) -> int:
-        return int((monotonic_s - self._born_s) * 1000)
 
 
 class Answers:

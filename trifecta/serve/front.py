@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
+from functools import lru_cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -114,6 +115,7 @@ class Front:
         requests[route, status] = requests.get((route, status), 0) + 1
 
 
+@lru_cache(maxsize=64)
 def _names_this_machine(host: bytes) -> bool:
     name, colon, port = host.rpartition(b":")
     if not colon or not port.isdigit():

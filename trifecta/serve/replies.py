@@ -77,6 +77,7 @@ class Range(Reply):
     method: str
     losses: dict[str, Losses]
     windows_left_out: int
+    seconds_missing: int
     volatility: Literal["low", "medium", "high"]
     timestamp: str
     age_ms: int
@@ -103,6 +104,7 @@ class Range(Reply):
                 "method": "har",
                 "losses": {"har": {"qlike": 0.159, "mae": 0.00069, "origins": 4320}},
                 "windows_left_out": 0,
+                "seconds_missing": 0,
                 "volatility": "low",
                 "timestamp": "2024-08-09T00:00:01.000Z",
                 "age_ms": 312,
@@ -288,6 +290,7 @@ def full_range(forecast: RangeForecast, symbol: str, price: float, point: float,
         method=forecast.method,
         losses={str(method): _losses(loss) for method, loss in forecast.losses.items()},
         windows_left_out=forecast.left_out,
+        seconds_missing=forecast.missing_s,
         volatility=volatility(market_range).value,
         timestamp=iso(forecast.ts_event),
         age_ms=int(age_s * 1000),
