@@ -1,0 +1,1 @@
+"""The dashboard: reads the warehouse, acts only through the sidecar."""

@@ -1,0 +1,43 @@
+"""What the dashboard asks of the sidecar."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+from trifecta.settings import Settings
+
+TIMEOUT_S = 2.0
+
+
+class Sidecar:
+    """Calls the HTTP API of the settings in force, with its token."""
+
+    def __init__(self, settings: Settings) -> None:
+        scheme = "https" if settings.api_tls_cert else "http"
+        host = "127.0.0.1" if settings.api_host in {"0.0.0.0", "localhost"} else settings.api_host  # noqa: S104
+        self._base = f"{scheme}://{host}:{settings.api_port}"
+        self._token = settings.api_token.get_secret_value()
+        self._tls = ssl.create_default_context(cafile=str(settings.api_tls_cert)) if settings.api_tls_cert else None
+
+    def get(self, path: str, **query: str) -> dict[str, Any]:
+        """The answer as it is; `{"error", "reason"}` where there is none to be had."""
+        return self._ask("GET", f"{path}?{urlencode(query)}" if query else path)
+
+    def post(self, path: str) -> dict[str, Any]:
+        return self._ask("POST", path)
+
+    def _ask(self, method: str, path: str) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        request = Request(self._base + path, method=method, headers=headers)  # noqa: S310  http or https by settings
+        try:
+            with urlopen(request, timeout=TIMEOUT_S, context=self._tls) as answer:  # noqa: S310
+                return dict(json.load(answer))
+        except HTTPError as error:
+            return dict(json.load(error))
+        except (URLError, TimeoutError, ValueError) as error:
+            return {"error": "unreachable", "reason": f"the sidecar at {self._base} does not answer: {error}"}
