@@ -47,7 +47,7 @@ def _read(sql: str, *values: object) -> pd.DataFrame:
 
 
 def main() -> None:
-    st.set_page_config("Trifecta", "📈", layout="wide")
+    st.set_page_config("Trifecta", ":material/monitoring:", layout="wide")
     sidecar = Sidecar(_settings())
     health = sidecar.get("/health")
     st.title("Trifecta")
@@ -76,8 +76,8 @@ def _lights(sidecar: Sidecar) -> None:
     columns = st.columns(len(health.get("feeds", [])) or 1)
     for column, feed in zip(columns, health.get("feeds", []), strict=False):
         age = f"{feed['age_ms'] / 1000:.1f} s ago" if feed["age_ms"] is not None else "nothing yet"
-        light = "🟢" if feed["fresh"] and feed["book_valid"] else "🟠" if feed["fresh"] else "🔴"
-        column.caption(f"{light} {feed['symbol']} · {feed['venue']} · {age}")
+        light = "green" if feed["fresh"] and feed["book_valid"] else "orange" if feed["fresh"] else "red"
+        column.caption(f":{light}[●] {feed['symbol']} · {feed['venue']} · {age}")
 
 
 @st.fragment(run_every=LIVE_S)
