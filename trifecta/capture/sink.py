@@ -9,7 +9,6 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-import warehouse
 from trifecta.capture import rows as row_builders
 from trifecta.capture.commit import commit
 from trifecta.capture.pipeline import Rows
@@ -17,6 +16,7 @@ from trifecta.clock import NS_PER_S
 from trifecta.market.events import GapStatus
 from trifecta.market.quarantine import Gap
 from warehouse.lake import NEVER, Lake
+from warehouse.session import session
 
 MARK_S = 60.0
 REMEMBERED_BARS_S = 2 * 86_400  # bars that a restart asks for again
@@ -80,7 +80,7 @@ class Sink:
 
     def unfinished(self) -> list[Unfinished]:
         """Gaps that are still open."""
-        with warehouse.session(self._lake) as connection:
+        with session(self._lake) as connection:
             return [
                 self._unfinished(connection, row) for row in connection.execute(_OPEN_GAPS, [self._source]).fetchall()
             ]
@@ -88,12 +88,12 @@ class Sink:
     def bar_opens(self, now_ns: int) -> dict[str, npt.NDArray[np.int64]]:
         """Start times (ns) of the bars of the last two days, by symbol."""
         oldest = now_ns - REMEMBERED_BARS_S * NS_PER_S
-        with warehouse.session(self._lake) as connection:
+        with session(self._lake) as connection:
             return _grouped(connection.execute(_BARS, [self._source, oldest]).fetchall())
 
     def last_trades(self, before_ns: int) -> list[tuple[str, int, int]]:
         """(symbol, id, event time ns) of the last trades received before a moment, if not more than a week before."""
-        with warehouse.session(self._lake) as connection:
+        with session(self._lake) as connection:
             asked = [self._source, before_ns, before_ns, REMEMBERED_TRADES_DAYS]
             return connection.execute(_LAST_TRADES, asked).fetchall()
 
