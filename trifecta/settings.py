@@ -17,6 +17,8 @@ from pydantic_settings import (
 
 from trifecta.errors import SettingsError
 
+_SECRET = ("token", "secret", "key", "password", "ledger_url")  # values of such settings are never shown
+
 
 class Market(StrEnum):
     """Where events come from. Anything but LIVE passes through the emulator and is labelled SIMULATED."""
@@ -67,15 +69,17 @@ class Settings(BaseSettings):
         env_prefix="TRIFECTA_",
         env_nested_delimiter="__",
         env_file=".env",
+        dotenv_filtering="match_prefix",  # `.env` may serve other programs too
         toml_file="trifecta.toml",
         extra="forbid",
+        hide_input_in_errors=True,
         validate_default=True,
     )
 
     data_dir: Path = Path("data")
     market: Market = Market.SIMULATED
     lake_uri: str = ""
-    ledger_url: str = ""
+    ledger_url: str = Field("", repr=False)  # may hold a password
     bus_address: str = "tcp://127.0.0.1:5570"
     prefect_api: str = ""
 
@@ -192,8 +196,7 @@ def _explain(error: ValidationError) -> list[str]:
         if not key:
             lines.append(f"  {item['msg'].removeprefix('Value error, ')}")
             continue
-        secret = "token" in key or "secret" in key
-        value = "(hidden)" if secret else repr(item["input"])
+        value = "(hidden)" if any(word in key for word in _SECRET) else repr(item["input"])
         env = "TRIFECTA_" + key.upper().replace(".", "__")
         remedy = "remove it or correct its name" if item["type"] == "extra_forbidden" else item["msg"]
         lines.append(f"  {key} = {value}: {remedy} (set {env}, .env or trifecta.toml)")
