@@ -19,16 +19,24 @@ from trifecta.market.events import OrderFlow
 
 HIGH_WATER_MARK = 10_000  # messages a slow subscriber may fall behind before it loses the oldest
 SECONDS_TOPIC = b"second/"
+LAST_PORT = 65535
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_second = msgspec.msgpack.Decoder(OrderFlow).decode
 
 
 def publish_address(address: str) -> str:
-    """Where publishers connect: the port above the one subscribers use."""
+    """Where publishers connect: the port above the one subscribers use.
+
+    Raises:
+        SettingsError: not a TCP address, or no port above it.
+    """
     host, _, port = address.rpartition(":")
-    if not port.isdigit():
-        raise SettingsError(f"bus_address {address!r} must end in a port, like tcp://127.0.0.1:5570")
+    if not host.startswith("tcp://") or not port.isdecimal() or not 0 < int(port) < LAST_PORT:
+        raise SettingsError(
+            f"bus_address {address!r} must be a TCP address with a port below {LAST_PORT}, like tcp://127.0.0.1:5570: "
+            "set TRIFECTA_BUS_ADDRESS"
+        )
     return f"{host}:{int(port) + 1}"
 
 
