@@ -77,12 +77,16 @@ def files(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
 def build(connection: duckdb.DuckDBPyConnection, paths: Mapping[str, list[str]], relations: Iterable[Relation]) -> None:
     """Makes, in an empty database, schema `raw` over these files of each table and then these relations as views."""
     connection.execute("set global TimeZone = 'UTC'")
+    # A file of the lake never changes: its footer is read once.
+    connection.execute("set global parquet_metadata_cache = true")
     connection.execute(_GROUND)
-    point(connection, paths)
+    # The views are made over empty tables, because over hundreds of files each of them would list and open them.
+    point(connection, {name: [] for name in paths})
     with _transaction(connection):
         for relation in relations:
             connection.execute(f"create view {relation.name} as {relation.select}")
             connection.execute(f"comment on view {relation.name} is {quoted(relation.grain)}")
+    point(connection, {name: table_files for name, table_files in paths.items() if table_files})
 
 
 def point(connection: duckdb.DuckDBPyConnection, paths: Mapping[str, list[str]]) -> None:

@@ -86,9 +86,7 @@ QUOTES = Table(
     (
         *_PARTITION,
         _column("update_id", I64, "the venue's id of the book state"),
-        _column(
-            "ts_event", I64, "in units of 10^-time_scale s; null where the venue sends none", nullable=True
-        ),
+        _column("ts_event", I64, "in units of 10^-time_scale s; null where the venue sends none", nullable=True),
         _column("time_scale", I8, "3: ts_event in ms, 6: in us"),
         _TS_RECV,
         _column("bid", I64, "best bid price, scaled"),
