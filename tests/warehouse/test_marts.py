@@ -105,6 +105,15 @@ def test_a_minute_of_order_flow_is_its_last_second_and_the_extremes_of_all(lake:
     assert found.fetchall() == [(START, 60, 158.0, 119, True)]
 
 
+def test_a_minute_is_complete_when_the_window_of_its_last_second_is(lake: Lake, flow: Rows) -> None:
+    ends = [START + second * SECOND for second in range(1, 121)]
+    # The recording began within the minute before: windows that reach back to then are not complete.
+    complete = [second > 70 for second in range(1, 121)]
+    lake.append("orderflow_1s", flow(ts_event=ends, complete=complete), writer="binance", version=1)
+    found = session(lake).execute("select seconds, complete from orderflow_1m order by ts_open")
+    assert found.fetchall() == [(60, False), (60, True)]
+
+
 def test_a_minute_without_its_last_second_has_no_features(lake: Lake, flow: Rows) -> None:
     ends = [START + second * SECOND for second in (1, 2, 3, 61)]
     lake.append("orderflow_1s", flow(ts_event=ends), writer="binance", version=1)

@@ -34,7 +34,8 @@ minutes as (
             bid,
             ask
         ), ts_event) filter (where ts_event = raw.later(ts_open, 60)) as last_second,
-        count(*) = 60 and bool_and(complete) as complete
+        -- The last second's window is the minute; the windows of the others reach back into the minute before.
+        count(*) = 60 and bool_or(complete and ts_event = raw.later(ts_open, 60)) as complete
     from seconds
     group by venue, symbol, ts_open
 )
