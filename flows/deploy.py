@@ -1,4 +1,4 @@
-"""Tells the Prefect server of the work pool, the deployments of `prefect.yaml` and the automations, as often as asked."""
+"""Tells the Prefect server of the work pool, of `prefect.yaml` and of the automations, as often as it is called."""
 
 from __future__ import annotations
 

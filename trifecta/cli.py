@@ -166,14 +166,27 @@ def replay(
 @app.command("import", epilog="Example: trifecta import BTCUSDT-trades-2024-08-08.zip")
 def import_(
     files: Files,
-    venue: Annotated[str, typer.Option(help="Where it was traded.")] = "binance",
-    symbol: Annotated[str, typer.Option(help="Instrument; default: what the file's name says.")] = "",
+    venue: Annotated[str, typer.Option(help="Name in the warehouse; default: what the format says.")] = "",
+    symbol: Annotated[str, typer.Option(help="Instrument; default: what the file says.")] = "",
     json: Json = False,
 ) -> None:
     """Read trades, depth and klines of other programs (CSV, zip, feather) into the lake; twice changes nothing."""
     from trifecta.ops import loading
 
-    _print_summary(loading.load_foreign(files, _settings(), venue=venue, symbol=symbol, console=err), json)
+    _print_summary(loading.import_files(files, _settings(), venue=venue, symbol=symbol, console=err), json)
+
+
+@app.command(epilog="Example: trifecta backfill --for 5m")
+def backfill(
+    for_: Annotated[str, typer.Option("--for", help="How long at most for each venue: 90s, 10m.")] = "10m",
+    json: Json = False,
+) -> None:
+    """Fetch skipped trades and past minutes now; a recorder that runs does it by itself."""
+    from trifecta.ops import loading
+
+    done = loading.backfill(_settings(), bound_s=_seconds(for_), console=err)
+    _print_summary(done, json)
+    raise typer.Exit(PROBLEM if any(one.gaps_open for one in done.sources) else OK)
 
 
 @app.command(epilog="Example: trifecta compact")
@@ -220,13 +233,13 @@ def _print_json(value: object) -> None:
     sys.stdout.write(msgspec.json.encode(value, enc_hook=str).decode() + "\n")
 
 
-def _print_summary(summary: object, json: bool) -> None:
-    from trifecta.ops.display import pairs
+def _print_summary(result: object, json: bool) -> None:
+    from trifecta.ops.display import summary
 
     if json:
-        _print_json(summary)
+        _print_json(result)
     else:
-        out.print(pairs(summary))
+        out.print(summary(result))
 
 
 def _fail(message: str, code: int) -> None:

@@ -84,7 +84,7 @@ class System:
         with processes.recorded(run_dir, NAME, os.getpid()), forwarder(self._settings.bus_address, self._report):
             try:
                 while not (self._stop.wait(TICK_S) or request.exists() or self._over(for_s)):
-                    self._tend()
+                    self.tend()
                     show(self._view())
             finally:
                 self._report("stopping")
@@ -99,7 +99,7 @@ class System:
     def _over(self, for_s: float | None) -> bool:
         return for_s is not None and self.elapsed_s >= for_s
 
-    def _tend(self) -> None:
+    def tend(self) -> None:
         for child in list(self._children.values()):
             if child.part.name != parts.BOARD or self.served or self.elapsed_s > DASHBOARD_LATEST_S:
                 child.tend()

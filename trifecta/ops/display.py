@@ -90,11 +90,19 @@ def _pairs(values: dict[str, Any]) -> str:
     return " · ".join(f"{name} {value}" for name, value in values.items())
 
 
-def pairs(summary: object) -> Table:
-    """The fields of a result, one a line."""
+def summary(result: object) -> RenderableType:
+    """The fields of a result, one a line; of a result of several, one block each."""
+    fields = msgspec.to_builtins(result, enc_hook=str)
+    lists = [value for value in fields.values() if isinstance(value, list | tuple)]
+    if len(fields) == 1 and lists:
+        return Group(*(_fields(item) for item in lists[0]))
+    return _fields(fields)
+
+
+def _fields(values: dict[str, Any]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in msgspec.to_builtins(summary, enc_hook=str).items():
-        table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
+    for name, value in values.items():
+        table.add_row(name.replace("_", " "), f"{value:,}" if type(value) is int else str(value))
     return table
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from trifecta.capture import backfill as fetching
+from trifecta.capture.importers import ImportSummary, import_file
 from trifecta.capture.replay import ReplaySummary
 from trifecta.capture.replay import replay as replay_files
 from trifecta.clock import SystemClock
@@ -29,6 +32,18 @@ class Compaction(msgspec.Struct, frozen=True):
     files_removed: int
     files_added: int
     files_vacuumed: int
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What each file brought, in the order given."""
+
+    files: tuple[ImportSummary, ...]
+
+
+class Filled(msgspec.Struct, frozen=True):
+    """What was fetched, by source."""
+
+    sources: tuple[fetching.Backfilled, ...]
 
 
 def replay(files: Sequence[Path], settings: Settings, *, source: str, console: Console) -> ReplaySummary:
@@ -52,6 +67,25 @@ def compact(settings: Settings, console: Console) -> Compaction:
         files_added=sum(one.files_added for one in done),
         files_vacuumed=sum(one.files_vacuumed for one in done),
     )
+
+
+def import_files(files: Sequence[Path], settings: Settings, *, venue: str, symbol: str, console: Console) -> Imported:
+    """Imports `files`, each by its own format."""
+    lake, clock, done = Lake(settings.lake), SystemClock(), []
+    for file in files:
+        with _progress(console, file.name, in_bytes=True) as report:
+            done.append(
+                import_file(
+                    file, lake=lake, source=venue or None, symbol=symbol or None, on_progress=report, clock=clock
+                )
+            )
+    return Imported(tuple(done))
+
+
+def backfill(settings: Settings, *, bound_s: float, console: Console) -> Filled:
+    """Fetches what is missing of every enabled venue."""
+    with console.status("fetching what is missing") if console.is_terminal else nullcontext():
+        return Filled(tuple(asyncio.run(fetching.backfill(settings, clock=SystemClock(), bound_s=bound_s))))
 
 
 @contextmanager

@@ -18,8 +18,13 @@ def compile_all(clock: Clock) -> ReplaySummary:
     """What the frames became. Numba keeps the compiled code on disk, beside the source."""
     with tempfile.TemporaryDirectory() as folder:
         recording = Path(folder) / "frames.log"
-        recording.write_text("".join(_line(second, kind) for second in range(SECONDS) for kind in range(4)))
+        recording.write_text(lines())
         return replay([recording], lake=Lake(f"{folder}/lake"), clock=clock, source="sim_binance")
+
+
+def lines() -> str:
+    """A recording of `SECONDS` seconds at Binance spot."""
+    return "".join(_line(second, kind) for second in range(SECONDS) for kind in range(4))
 
 
 def _line(second: int, kind: int) -> str:

@@ -1,0 +1,133 @@
+"""What the supervisor does with children that die, and with a recorder inside a flow run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from trifecta import supervisor
+from trifecta.clock import ManualClock
+from trifecta.errors import PermanentError
+from trifecta.ops import parts, probe, processes
+from trifecta.ops.child import FIRST_DELAY_S, STEADY_S, Child, State
+from trifecta.ops.parts import Part
+from trifecta.settings import Settings
+
+FOREVER = (sys.executable, "-c", "import time; time.sleep(600)")
+DYING = (sys.executable, "-c", "print('why it died'); raise SystemExit(3)")
+
+
+class Scene:
+    """A child, a clock that stands still, and what was said."""
+
+    def __init__(self, run_dir: Path, command: tuple[str, ...], *, url: str = "") -> None:
+        self.clock = ManualClock()
+        self.said: list[str] = []
+        self.answer: probe.Answer | None = None
+        part = Part("part", command, dict(os.environ), probe=url)
+        self.child = Child(part, run_dir, self.clock, ask=lambda url: self.answer, report=self.said.append)
+
+    def die(self) -> None:
+        process = self.child.process
+        assert process is not None
+        self.child.tend()  # it may be ready meanwhile
+        assert self.child._process is not None
+        self.child._process.wait()
+        self.child.tend()
+
+
+@pytest.fixture
+def orphan(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(FOREVER) as process:
+        yield process
+        process.kill()
+
+
+def test_what_died_is_started_again_later_each_time(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, DYING)
+    for expected in (1, 2, 4):
+        scene.child.tend()
+        scene.die()
+        assert scene.child.state is State.DEAD
+        assert f"code 3; starts again in {expected} s" in "".join(scene.said)
+        scene.child.tend()
+        assert scene.child.process is None
+        scene.clock.advance(expected)
+    assert any("why it died" in line for line in scene.said)
+
+
+def test_what_was_steady_is_started_again_at_once(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, FOREVER)
+    for _ in range(3):
+        scene.child.tend()
+        assert scene.child.process is not None
+        scene.child.process.kill()
+        scene.clock.advance(STEADY_S)
+        scene.die()
+        scene.clock.advance(FIRST_DELAY_S)
+    assert scene.child.deaths == 1
+
+
+@pytest.mark.parametrize("answer", [probe.Answer(200, b""), probe.Answer(503, b"")])
+def test_a_part_is_ready_once_it_answers_even_if_it_has_nothing_to_give(tmp_path: Path, answer: probe.Answer) -> None:
+    scene = Scene(tmp_path, FOREVER, url="http://there/health")
+    scene.child.tend()
+    scene.clock.advance(1)
+    scene.child.tend()
+    assert scene.child.state is State.STARTING
+    scene.answer = answer
+    scene.clock.advance(1)
+    scene.child.tend()
+    assert scene.child.state is State.READY
+    scene.child.end(grace_s=5)
+    assert scene.child.process is None
+
+
+def test_what_an_earlier_run_left_behind_is_ended(settings: Settings, orphan: subprocess.Popen[bytes]) -> None:
+    processes.remember(settings.run_dir, parts.SIDECAR, orphan.pid)
+    assert supervisor.prepare(settings, parts.Wish()) == [parts.SIDECAR]
+    assert orphan.poll() is not None
+
+
+def test_a_second_system_on_the_same_data_is_refused(settings: Settings, orphan: subprocess.Popen[bytes]) -> None:
+    processes.remember(settings.run_dir, supervisor.NAME, orphan.pid)
+    with pytest.raises(PermanentError, match=f"process {orphan.pid}.*trifecta down"):
+        supervisor.prepare(settings, parts.Wish())
+    assert orphan.poll() is None
+
+
+def test_a_plain_recorder_steps_back_for_the_flow_and_returns_when_it_is_gone(
+    settings: Settings, orphan: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    recorder = Part(parts.RECORDER, FOREVER, dict(os.environ))
+    monkeypatch.setattr(parts, "of_system", lambda settings, wish: ([], []))
+    monkeypatch.setattr(parts, "recorder", lambda settings: recorder)
+    clock = ManualClock()
+    system = supervisor.System(settings, parts.Wish(), clock, stop=threading.Event(), say=said.append)
+
+    def recorders() -> list[str]:
+        system.tend()
+        return list(processes.living(settings.run_dir))
+
+    assert recorders() == [parts.RECORDER]
+    ingest = parts.ingest_name(orphan.pid)
+    processes.remember(settings.run_dir, ingest, orphan.pid)
+    assert recorders() == [ingest]
+    assert "takes over" in said[-1]
+    orphan.kill()
+    orphan.wait()
+    assert recorders() == []
+    clock.advance(supervisor.INGEST_GRACE_S)
+    assert recorders() == [parts.RECORDER]
+    supervisor.end_all(settings)
+    assert recorders() != [ingest]
+    supervisor.end_all(settings)
+    assert not psutil.Process().children()
