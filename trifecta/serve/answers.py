@@ -71,6 +71,9 @@ class Answers:
         if len(self._prepared) < MAX_ANSWERS:
             self._prepared[query] = prepared
 
+    def __len__(self) -> int:
+        return len(self._prepared)
+
     def clear(self) -> None:
         self._prepared.clear()
 

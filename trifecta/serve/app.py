@@ -43,6 +43,11 @@ _TROUBLE: dict[int | str, dict[str, Any]] = {
     422: {"model": replies.Trouble, "description": "A parameter is unknown or wrong; the reason names it"},
     503: {"model": replies.Trouble, "description": "Stale or not ready; see `reason` and `Retry-After`"},
 }
+_REFUSED: dict[int | str, dict[str, Any]] = {status: _TROUBLE[status] for status in (401, 422)}
+_HEALTH: dict[int | str, dict[str, Any]] = {
+    422: _TROUBLE[422],
+    503: {"model": replies.Health, "description": "The range may not be trusted; `reasons` say why"},
+}
 
 _NAME = r"^[A-Za-z0-9._#-]{1,32}$"
 Symbol = Annotated[str | None, Query(pattern=_NAME, description="Chart symbol", examples=["XAUUSD"])]
@@ -155,7 +160,12 @@ def _add_order_flow(app: FastAPI, service: Service) -> None:
 
 
 def _add_operations(app: FastAPI, service: Service) -> None:
-    @app.get("/health", response_model=replies.Health, responses={503: {"model": replies.Health}}, tags=["operations"])
+    @app.get(
+        "/health",
+        response_model=replies.Health,
+        responses=_HEALTH,
+        tags=["operations"],
+    )
     async def get_health(response: Response) -> replies.Health:
         """Whether the range may be trusted now: 200 `ok` or `degraded`, 503 `unhealthy`, with the reasons."""
         found = health(service)
@@ -164,21 +174,17 @@ def _add_operations(app: FastAPI, service: Service) -> None:
             response.headers["retry-after"] = "1"
         return found
 
-    @app.post(
-        "/data/collection/start", response_model=replies.Collection, responses={401: _TROUBLE[401]}, tags=["operations"]
-    )
+    @app.post("/data/collection/start", response_model=replies.Collection, responses=_REFUSED, tags=["operations"])
     async def collection_start() -> replies.Collection:
         """Lets recorders record; they follow within a second."""
         return switch_collection(service.settings.run_dir, STARTED)
 
-    @app.post(
-        "/data/collection/stop", response_model=replies.Collection, responses={401: _TROUBLE[401]}, tags=["operations"]
-    )
+    @app.post("/data/collection/stop", response_model=replies.Collection, responses=_REFUSED, tags=["operations"])
     async def collection_stop() -> replies.Collection:
         """Stops recorders from recording until they are started again; what they recorded stays."""
         return switch_collection(service.settings.run_dir, STOPPED)
 
-    @app.get("/metrics", tags=["operations"], response_class=PlainTextResponse, responses={401: _TROUBLE[401]})
+    @app.get("/metrics", tags=["operations"], response_class=PlainTextResponse, responses=_REFUSED)
     async def metrics() -> Response:
         """Counters, ages and latencies for Prometheus."""
         return Response(render(service), media_type=CONTENT_TYPE_LATEST)

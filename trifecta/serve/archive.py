@@ -51,7 +51,7 @@ class Archive:
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
-        self._process: Process | None = None
+        self.process: Process | None = None
         self._lock = asyncio.Lock()
         self._waiting = 0
         self._retiring: asyncio.Task[None] | None = None
@@ -112,11 +112,11 @@ class Archive:
         return body
 
     async def _running(self) -> Process:
-        if self._process is None or self._process.returncode is not None:
-            self._process = await asyncio.create_subprocess_exec(
+        if self.process is None or self.process.returncode is not None:
+            self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "trifecta.serve.archive_process", self._uri, stdin=PIPE, stdout=PIPE, cwd=_ROOT
             )
-        return self._process
+        return self.process
 
     def _retire_later(self) -> None:
         if self._retiring is not None:
@@ -129,7 +129,7 @@ class Archive:
             await self._end()
 
     async def _end(self, *, kill: bool = False) -> None:
-        process, self._process = self._process, None
+        process, self.process = self.process, None
         if process is None:
             return
         if kill and process.returncode is None:

@@ -181,6 +181,19 @@ class Historical(Reply):
     next_from: str | None
     rows: list[dict[str, float | bool | str | None]]
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "venue": "sim_binance",
+                "symbol": "BTCUSDT",
+                "simulated": True,
+                "count": 1,
+                "next_from": "2024-08-09T00:00:01.000Z",
+                "rows": [{"timestamp": "2024-08-09T00:00:01.000Z", "buy_volume": 12.4, "bid": None, "ready": True}],
+            }
+        }
+    )
+
 
 class Feed(Reply):
     """What is known of one instrument's feed."""

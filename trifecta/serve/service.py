@@ -149,7 +149,7 @@ class Service:
 
     async def start(self) -> None:
         """Warms up from the lake, then follows the bus."""
-        await self._read_lake(warm=True)
+        await self.read_lake(warm=True)
         await self._refit_all()
         for predictor in self.predictors.values():
             predictor.renew()
@@ -196,16 +196,16 @@ class Service:
             if self.bus_silent_s > SILENCE_S and now_s - polled_s > POLL_S:
                 polled_s = now_s
                 self.counts.polls += 1
-                await self._read_lake(warm=False)
+                await self.read_lake(warm=False)
             if self._minute() != minute:
                 minute, healed_s = self._minute(), now_s
                 self._heals = 0
-                await self._save(minute)
-                await self._read_lake(warm=True)
+                await self.save(minute)
+                await self.read_lake(warm=True)
             elif self._may_heal() and now_s - healed_s > HEAL_S:
                 healed_s = now_s
                 self._heals += 1
-                await self._read_lake(warm=True)
+                await self.read_lake(warm=True)
 
     def _may_heal(self) -> bool:
         return self._heals < MAX_HEALS and any(predictor.has_hole for predictor in self.predictors.values())
@@ -213,7 +213,7 @@ class Service:
     def _minute(self) -> int:
         return self.clock.now_ns() // (60 * NS_PER_S)
 
-    async def _read_lake(self, *, warm: bool) -> None:
+    async def read_lake(self, *, warm: bool) -> None:
         """Takes in what the lake holds: the newest seconds, and if `warm` also the history behind them."""
         try:
             for key in self.predictors:
@@ -240,7 +240,7 @@ class Service:
             if row.ts_event > newest:
                 self.take(row)
 
-    async def _save(self, minute: int) -> None:
+    async def save(self, minute: int) -> None:
         """Writes the forecasts in force to `predictions`; what goes wrong is logged and harms nothing else."""
         by_source: dict[str, list[Prediction]] = {}
         for key, predictor in self.predictors.items():

@@ -1,0 +1,195 @@
+"""The sidecar over real sockets: the fast path, the bus, a kill and a restart, and what it imports."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+import uvicorn
+import zmq
+
+from tests.forecast.flow import walk_seconds
+from tests.serve.sidecar import MakeSettings
+from tests.serve.test_lake import bars_table, seconds_table
+from trifecta.bus import SECONDS_TOPIC
+from trifecta.clock import NS_PER_S
+from trifecta.market.events import OrderFlow
+from trifecta.serve.answers import SIMPLE_PATH
+from trifecta.serve.front import Front
+from trifecta.serve.server import config, listen
+from trifecta.settings import Settings
+from warehouse import Lake
+
+TOKEN = "a-token-of-more-than-16-characters"
+DEADLINE_S = 30.0
+
+
+@contextmanager
+def publisher() -> Iterator[tuple[zmq.Socket[bytes], str]]:
+    """The end of the bus that subscribers connect to."""
+    with zmq.Context() as context, context.socket(zmq.XPUB) as socket:
+        socket.linger = 0
+        socket.rcvtimeo = int(DEADLINE_S * 1000)
+        socket.bind("tcp://127.0.0.1:0")
+        yield socket, socket.last_endpoint.decode()
+
+
+def publish(socket: zmq.Socket[bytes], row: OrderFlow) -> None:
+    socket.send_multipart((SECONDS_TOPIC + row.venue.encode(), msgspec.msgpack.encode(row)))
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[tuple[str, Front]]:
+    """The sidecar on a port of its own, in this process."""
+    made = config(settings)
+    server = uvicorn.Server(made)
+    with listen("127.0.0.1", 0) as socket:
+        running = asyncio.create_task(server.serve(sockets=[socket]))
+        async with asyncio.timeout(DEADLINE_S):
+            while not server.started:  # noqa: ASYNC110  uvicorn offers a flag and no event
+                await asyncio.sleep(0.02)
+        try:
+            front = made.app
+            assert isinstance(front, Front)
+            yield f"http://127.0.0.1:{socket.getsockname()[1]}", front
+        finally:
+            server.should_exit = True
+            await running
+
+
+def recent(count: int) -> list[OrderFlow]:
+    """Closed seconds up to now, received as they closed."""
+    end_s = time.time_ns() // NS_PER_S
+    return [msgspec.structs.replace(row, ts_recv=row.ts_event) for row in walk_seconds(count, start_s=end_s - count)]
+
+
+async def wait_for_age_below(client: httpx.AsyncClient, timestamp: str) -> dict[str, object]:
+    """The first answer whose second is `timestamp`."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            answer = await client.get(SIMPLE_PATH)
+            if answer.status_code == 200 and answer.json()["timestamp"] == timestamp:
+                return dict(answer.json())
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.system
+async def test_second_from_the_bus_is_the_answer_over_http(settings_of: MakeSettings) -> None:
+    with publisher() as (bus, address):
+        async with (
+            serving(settings_of(bus_address=address, api_token=TOKEN)) as (url, front),
+            httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {TOKEN}"}) as client,
+        ):
+            assert (await asyncio.to_thread(bus.recv)) == b"\x01" + SECONDS_TOPIC
+            assert (await client.get(SIMPLE_PATH)).status_code == 503
+            rows = recent(30)
+            for row in rows:
+                publish(bus, row)
+            told = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(rows[-1].ts_event // NS_PER_S))
+            first = await wait_for_age_below(client, told)
+            hits = front.service.counts.prepared_hits
+            again = await client.get(SIMPLE_PATH)
+            assert front.service.counts.prepared_hits == hits + 1
+            assert again.json() | {"age_ms": 0} == first | {"age_ms": 0}
+            async with httpx.AsyncClient(base_url=url) as stranger:
+                assert (await stranger.get(SIMPLE_PATH)).status_code == 401
+
+
+@pytest.mark.system
+async def test_message_that_is_no_second_does_not_end_the_subscription(settings_of: MakeSettings) -> None:
+    with publisher() as (bus, address):
+        async with (
+            serving(settings_of(bus_address=address)) as (url, _),
+            httpx.AsyncClient(base_url=url) as client,
+        ):
+            await asyncio.to_thread(bus.recv)
+            bus.send_multipart((SECONDS_TOPIC + b"sim_binance", b"\xff nonsense"))
+            # It unsubscribes by closing, and subscribes again.
+            while not (await asyncio.to_thread(bus.recv)).startswith(b"\x01"):
+                pass
+            rows = recent(30)
+            for row in rows:
+                publish(bus, row)
+            told = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(rows[-1].ts_event // NS_PER_S))
+            assert (await wait_for_age_below(client, told))["source"] == "fallback"
+
+
+@pytest.mark.system
+async def test_without_a_bus_the_lake_is_followed(settings_of: MakeSettings) -> None:
+    settings = settings_of(bus_address="tcp://127.0.0.1:1", forecast={"max_age_s": 60})
+    lake = Lake(settings.lake)
+    rows = recent(40)
+    lake.append("orderflow_1s", seconds_table(rows[:20]), writer="test", version=1)
+    async with serving(settings) as (url, front), httpx.AsyncClient(base_url=url) as client:
+        assert (await client.get(SIMPLE_PATH)).status_code == 200
+        lake.append("orderflow_1s", seconds_table(rows[20:]), writer="test", version=2)
+        told = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(rows[-1].ts_event // NS_PER_S))
+        await wait_for_age_below(client, told)
+        assert front.service.counts.polls >= 1
+
+
+@pytest.mark.system
+async def test_killed_sidecar_is_warm_when_it_is_back(settings_of: MakeSettings, tmp_path: Path) -> None:
+    with listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    settings = settings_of(forecast={"max_age_s": 60})
+    rows = recent(90)
+    lake = Lake(settings.lake)
+    lake.append("bars", bars_table(rows[0].ts_event // NS_PER_S // 60 * 60 - 1800 * 60, 1801), writer="t", version=1)
+    lake.append("orderflow_1s", seconds_table(rows), writer="t", version=1)
+    with publisher() as (bus, address):
+        for _ in range(2):
+            process = start(tmp_path, port, address)
+            try:
+                await asyncio.to_thread(bus.recv)  # it subscribed, so it has warmed up
+                async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+                    told = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(rows[-1].ts_event // NS_PER_S))
+                    assert (await wait_for_listener(client, told))["source"] == "baseline"
+            finally:
+                process.kill()
+                process.wait()
+            while (await asyncio.to_thread(bus.recv)).startswith(b"\x01"):
+                pass
+
+
+def start(folder: Path, port: int, bus_address: str) -> subprocess.Popen[bytes]:
+    told = {
+        "TRIFECTA_DATA_DIR": str(folder / "data"),
+        "TRIFECTA_API_PORT": str(port),
+        "TRIFECTA_BUS_ADDRESS": bus_address,
+        "TRIFECTA_FORECAST__MAX_AGE_S": "60",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    program = "from trifecta.serve.server import run; from trifecta.settings import load; run(load())"
+    return subprocess.Popen([sys.executable, "-c", program], env=os.environ | told, cwd=folder)
+
+
+async def wait_for_listener(client: httpx.AsyncClient, timestamp: str) -> dict[str, object]:
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            try:
+                return await wait_for_age_below(client, timestamp)
+            except httpx.TransportError:
+                await asyncio.sleep(0.05)
+
+
+def test_answering_process_imports_nothing_heavy() -> None:
+    program = (
+        "import json, sys; import trifecta.serve.app, trifecta.serve.server; "
+        "json.dump([name for name in ('tensorflow', 'pandas', 'prefect', 'streamlit', 'numba', 'pyarrow', 'deltalake', "
+        "'duckdb') if name in sys.modules], sys.stdout)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program], cwd=Path(__file__).parents[2], capture_output=True, check=True
+    )
+    assert json.loads(told.stdout) == []
