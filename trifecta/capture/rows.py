@@ -147,7 +147,7 @@ def _array(kind: pa.DataType, column: Column, length: int) -> pa.Array:
         column = np.full(length, column)
     if isinstance(column, np.ndarray):
         return _numbers(kind, column)
-    return _texts([column] * length if isinstance(column, str) else column)
+    return _repeated(column, length) if isinstance(column, str) else _texts(column)
 
 
 def _numbers(kind: pa.DataType, column: npt.NDArray[np.generic]) -> pa.Array:
@@ -165,6 +165,12 @@ def _numbers(kind: pa.DataType, column: npt.NDArray[np.generic]) -> pa.Array:
 
 def _bits(flags: npt.NDArray[np.bool_]) -> pa.Buffer:
     return pa.py_buffer(np.packbits(flags, bitorder="little"))
+
+
+def _repeated(text: str, length: int) -> pa.Array:
+    encoded = text.encode("utf-8", "replace")
+    offsets = np.arange(length + 1, dtype=np.int32) * np.int32(len(encoded))
+    return pa.Array.from_buffers(pa.string(), length, [None, pa.py_buffer(offsets), pa.py_buffer(encoded * length)])
 
 
 def _texts(texts: Sequence[str]) -> pa.Array:

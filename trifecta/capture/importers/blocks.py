@@ -82,7 +82,7 @@ def hold_last_line(text: bytes) -> int:
 
 def _tidy(lines: bytes) -> bytes:
     """Lines with one kind of end and none blank, so that counting ends counts rows."""
-    lines = lines.replace(b"\r\n", b"\n") if b"\r\n" in lines else lines
+    lines = lines.replace(b"\r\n", b"\n") if b"\r" in lines else lines
     while b"\n\n" in lines:
         lines = lines.replace(b"\n\n", b"\n")
     return lines.removeprefix(b"\n")

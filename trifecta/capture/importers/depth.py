@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from trifecta.capture.importers.blocks import Block
 from trifecta.capture.importers.checks import HOUR_NS, Judge, Last, disorder, refuse_ids, refuse_leaps, strays
-from trifecta.capture.importers.events import Given, Missing
+from trifecta.capture.importers.events import MAX_ID, Given, Missing
 from trifecta.capture.importers.rows import Fault, Ints, Mask, Rows
 from trifecta.market.quarantine import Reason
 
@@ -30,7 +30,7 @@ class Changes(NamedTuple):
     withheld: int  # rows without fault, of updates that are not whole
     faults: list[Fault]
     missing: list[Missing]
-    last: Last
+    end: Last
     ts_first: int
 
 
@@ -73,7 +73,7 @@ def changes(block: Block, rows: Rows, given: Given) -> Changes:
     ts_recv = judge.receive_time("receive_time", ts_event, given.last)
     for name, times in (("event_time", ts_event), ("receive_time", ts_recv)):
         _refuse_two_times(judge, groups, name, times)
-    odd = (groups.first < 0) | (groups.last < groups.first)
+    odd = (groups.first < 0) | (groups.last < groups.first) | (groups.last > MAX_ID)
     judge.refuse(
         groups.rows(odd),
         Reason.MALFORMED,
@@ -158,7 +158,7 @@ def _whole(judge: Judge, groups: _Groups, ts_event: Ints, ts_recv: Ints, before:
         withheld=int((own & ~judge.bad & ~rows).sum()),
         faults=sorted((fault for fault in judge.faults if fault.row <= last_row), key=lambda fault: fault.row),
         missing=missing,
-        last=end,
+        end=end,
         ts_first=int(ts_event[chosen[0]]) if len(chosen) else 0,
     )
 

@@ -17,6 +17,7 @@ from trifecta.market.instruments import MISFIT
 from trifecta.market.quarantine import Reason
 
 MAX_COUNT = 1_000_000  # trades in one aggregate
+MAX_ID = 2**62
 
 
 class Scales(NamedTuple):
@@ -42,11 +43,13 @@ class Believed(NamedTuple):
     """What a block gave: events with their row number as position, in order, and what was wrong with other rows."""
 
     events: npt.NDArray[np.void]
-    spans: tuple[Ints, Ints]  # first and last id of each event
+    first: Ints  # ids of each event
+    last: Ints
     scales: Scales
     faults: list[Fault]
     missing: list[Missing]
-    last: Last
+    end: Last
+    ts_first: int
 
 
 class Given(NamedTuple):
@@ -70,7 +73,7 @@ def trades(block: Block, rows: Rows, given: Given) -> Believed:
     judge.same("symbol", given.symbol, Reason.UNKNOWN_SYMBOL)
     judge.same("type", "trade", Reason.UNKNOWN_STREAM)
     _refuse_numbers(judge, {"price": price, "qty": qty})
-    odd = (first < 0) | (last < first) | (last - first >= MAX_COUNT)
+    odd = (first < 0) | (last < first) | (last - first >= MAX_COUNT) | (last > MAX_ID)
     judge.refuse(odd, Reason.MALFORMED, lambda index: f"ids {first[index]}..{last[index]}, expected a rising span")
     ts_event = judge.time("time")
     if "event_time" in table.schema.names:
@@ -100,6 +103,8 @@ def quotes(block: Block, rows: Rows, given: Given) -> Believed:
     (bid_qty, ask_qty), qty_scale = whole([table["bid_qty"], table["ask_qty"]], given.scales.qty)
     events = np.zeros(len(rows.numbers), QUOTE)
     _refuse_numbers(judge, {"bid": bid, "ask": ask, "bid_qty": bid_qty, "ask_qty": ask_qty})
+    odd = (update_id < 0) | (update_id > MAX_ID)
+    judge.field("id", odd, Reason.MALFORMED, "a count from 0 on")
     judge.refuse(
         ~judge.bad & (bid >= ask),
         Reason.CROSSED,
@@ -189,9 +194,11 @@ def _believed(
     end = given.last._replace(lag=judge.lag)
     time = "ts_event" if "ts_event" in (events.dtype.names or ()) else "ts_open"
     missing = _missing(events, first, last, time, end) if contiguous and len(events) else []
+    ts_first = 0
     if len(events):
+        ts_first = int(events[time][0])
         end = Last(int(events["position"][-1]), int(first[-1]), int(last[-1]), int(events[time][-1]), judge.lag)
-    return Believed(events, (first, last), scales, faults, missing, end)
+    return Believed(events, first, last, scales, faults, missing, end, ts_first)
 
 
 def _missing(events: npt.NDArray[np.void], first: Ints, last: Ints, time: str, before: Last) -> list[Missing]:

@@ -45,11 +45,11 @@ class Held:
         )
 
     def count(self, first: Ints, last: Ints) -> Ints:
-        """How many ids of each span [first, last], which rise, the lake holds."""
+        """How many ids of each span [first, last], in order of `first`, the lake holds."""
         if not len(first):
             return first
         refresh(self._connection, self._lake)
-        bound = {**self._bound, "low": int(first[0]), "high": int(last[-1])}
+        bound = {**self._bound, "low": int(first[0]), "high": int(last.max())}
         found = self._connection.execute(self._spans, bound).fetchnumpy()
         held_first, held_last = (np.asarray(column, np.int64) for column in found.values())
         return covered(held_first, held_last, first, last)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
-from trifecta.capture.importers.blocks import BLOCK_BYTES, cut
+from trifecta.capture.importers.blocks import BLOCK_BYTES, Block, cut
 from trifecta.capture.importers.checks import Last
 from trifecta.capture.importers.events import Believed, Given, Scales
 from trifecta.capture.importers.files import read_head, read_pieces, sha256
 from trifecta.capture.importers.intake import Intake, Target, ToLake, ToRecording
 from trifecta.capture.importers.recording import Recording
 from trifecta.capture.importers.registry import recognise
+from trifecta.capture.importers.rows import Rows
 from trifecta.capture.importers.summary import ImportSummary
 from trifecta.clock import Clock, SystemClock
 from trifecta.errors import DataError
@@ -22,6 +25,8 @@ from warehouse.lake import Lake, local_path
 _SOURCE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 _COIN_MARGINED = re.compile(r"USD_(?:PERP|\d{6})$")
+
+_T = TypeVar("_T")
 
 Progress = Callable[[int, int], None]
 
@@ -60,17 +65,31 @@ def import_file(
     size = path.stat().st_size
     given = Given(target.symbol, Scales(), Last(), clock.now_ns())
     with closing(_intake(target, lake, recordings, clock)) as intake:
-        pieces = read_pieces(path, block_bytes)
-        for block in cut(pieces, target.format.split, target.format.hold, header=target.header):
-            found = target.format.stream.convert(block, target.format.read(block), given)
+        for block, rows in _ahead(_read(target, block_bytes)):
+            found = target.format.stream.convert(block, rows, given)
             intake.take(block, found)
-            given = given._replace(last=found.last)
+            given = given._replace(last=found.end)
             if isinstance(found, Believed):
                 given = given._replace(scales=found.scales)
             on_progress(block.done, size)
         intake.finish()
         on_progress(size, size)
         return intake.summary(clock.monotonic_s() - started)
+
+
+def _read(target: Target, block_bytes: int) -> Iterator[tuple[Block, Rows]]:
+    source = target.format
+    for block in cut(read_pieces(target.path, block_bytes), source.split, source.hold, header=target.header):
+        yield block, source.read(block)
+
+
+def _ahead(items: Iterator[_T]) -> Iterator[_T]:
+    """The same items, each made by a second thread while the one before it is used."""
+    with ThreadPoolExecutor(1, "import") as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
 
 
 def _target(path: Path, source: str | None, symbol: str | None) -> Target:
@@ -88,7 +107,7 @@ def _target(path: Path, source: str | None, symbol: str | None) -> Target:
             raise DataError(f"{path}: {option} {value!r} must look like {allowed.pattern}")
     interval = found.interval(head)
     stream = f"{found.stream.name}_{interval}" if interval else found.stream.name
-    writer = f"file:{sha256(path)[:16]}"
+    writer = f"file:{sha256(path)[:16]}:{venue}:{name}"  # a file imported under a wrong name can come under another
     return Target(path, found, venue, name, stream, interval, found.header(head), writer)
 
 
@@ -99,5 +118,5 @@ def _intake(target: Target, lake: Lake, recordings: Path | None, clock: Clock) -
     if recordings is None and beside is None:
         raise DataError(f"{target.path}: depth changes become a recording: say in which local folder")
     folder = recordings or (beside or Path()).parent / "recordings"
-    name = f"{target.source}-{target.symbol}-{target.stream}-{target.writer.removeprefix('file:')}.zst"
+    name = f"{target.source}-{target.symbol}-{target.stream}-{target.writer.split(':')[1]}.zst"
     return ToRecording(target, lake, clock, Recording(folder / name))

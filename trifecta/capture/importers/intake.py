@@ -99,15 +99,15 @@ class Intake:
             seconds=seconds,
         )
 
-    def _count(self, block: Block, first_ns: int, last: Last) -> None:
+    def _count(self, block: Block, first_ns: int, end: Last) -> None:
         self._rows += block.last_row - block.first_row + 1
         self._first_ns = self._first_ns or first_ns
-        self._last_ns = last.ts
+        self._last_ns = end.ts
 
-    def _quarantine(self, block: Block, faults: Sequence[Fault], last: Last) -> None:
+    def _quarantine(self, block: Block, faults: Sequence[Fault], end: Last) -> None:
         """Stores what was not believed, dated by the last row before it that was."""
         target = self._target
-        ts_recv = last.ts or self._clock.now_ns()
+        ts_recv = end.ts or self._clock.now_ns()
         found = [
             Quarantined(fault.row, ts_recv, target.symbol, target.stream, fault.reason, fault.detail, fault.payload)
             for fault in faults
@@ -145,26 +145,25 @@ class ToLake(Intake):
 
     def take(self, block: Block, found: Believed | Changes) -> None:
         assert isinstance(found, Believed)  # noqa: S101 - a format with a table converts into events
-        events, (first, last) = found.events, found.spans
-        fresh = events["position"] > self._lake.version(self._table, self._target.writer)
-        self._duplicates += int((~fresh).sum())
-        events, first, last = events[fresh], first[fresh], last[fresh]
+        stored = self._lake.version(self._table, self._target.writer)
+        start = int(found.events["position"].searchsorted(stored, side="right"))
+        events, first, last = found.events[start:], found.first[start:], found.last[start:]
         held = self._held.count(first, last)
         partly = (held > 0) & (held < last - first + 1)
-        self._duplicates += int(((held > 0) & ~partly).sum())
-        self._quarantine(
-            block, [*found.faults, *_overlaps(block, first[partly], last[partly], events[partly])], found.last
-        )
+        new = held == 0
+        self._duplicates += start + int((~new & ~partly).sum())
+        overlaps = _overlaps(block, events[partly], first[partly], last[partly]) if partly.any() else []
+        self._quarantine(block, [*found.faults, *overlaps], found.end)
         self._record_gaps(block, self._lacking(found.missing))
-        if (held == 0).any():
-            self._rows_written += self._append(self._table, self._lake_rows(events[held == 0], found), block)
-        time = "ts_event" if "ts_event" in (found.events.dtype.names or ()) else "ts_open"
-        self._count(block, int(found.events[time][0]) if len(found.events) else 0, found.last)
+        if new.any():
+            rows = self._lake_rows(events if new.all() else events[new], found)
+            self._rows_written += self._append(self._table, rows, block)
+        self._count(block, found.ts_first, found.end)
 
     def finish(self) -> None:
         """Marks gaps of the lake as filled whose ids are there now."""
         target = self._target
-        if self._table != "trades" or not self._rows_written:
+        if self._table != "trades":
             return
         known = self._held.open_gaps(target.stream)
         first = np.array([gap.first_id for gap in known], np.int64)
@@ -209,7 +208,7 @@ class ToRecording(Intake):
 
     def take(self, block: Block, found: Believed | Changes) -> None:
         assert isinstance(found, Changes)  # noqa: S101 - a format without a table converts into changes
-        self._quarantine(block, found.faults, found.last)
+        self._quarantine(block, found.faults, found.end)
         self._record_gaps(block, found.missing)
         if self._recording.there:
             self._duplicates += found.rows
@@ -217,7 +216,7 @@ class ToRecording(Intake):
             self._recording.append(found.frames)
             self._rows_written += found.rows
         self._withheld += found.withheld
-        self._count(block, found.ts_first, found.last)
+        self._count(block, found.ts_first, found.end)
 
     def finish(self) -> None:
         self._recording.finish()
@@ -235,9 +234,9 @@ def _gap(target: Target, hole: Missing) -> Gap:
     return Gap(hole.row, hole.ts_recv, target.symbol, target.stream, GapStatus.LOST, *ids, *times, reason)
 
 
-def _overlaps(block: Block, first: Ints, last: Ints, events: npt.NDArray[np.void]) -> list[Fault]:
+def _overlaps(block: Block, events: npt.NDArray[np.void], first: Ints, last: Ints) -> list[Fault]:
     """Aggregates of which the lake holds some trades and lacks others: neither all nor nothing of them can be taken."""
-    lines = block.text.split(b"\n") if len(first) else []
+    lines = block.text.split(b"\n")
     return [
         Fault(
             row,
