@@ -37,6 +37,7 @@ class Instrument:
 
 MISFIT = np.iinfo(np.int64).min
 _LARGEST_EXACT = 2.0**53
+_EPSILON = np.finfo(np.float64).eps
 
 
 def to_ticks(values: npt.NDArray[np.float64], scale: int) -> npt.NDArray[np.int64]:
@@ -44,10 +45,11 @@ def to_ticks(values: npt.NDArray[np.float64], scale: int) -> npt.NDArray[np.int6
 
     `MISFIT` marks a value that is not finite, too large to be exact in float64, or not a whole number of ticks.
     """
-    scaled = values * 10.0**scale
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
+        scaled = values * 10.0**scale
         ticks = np.rint(scaled)
-        fits = (np.abs(scaled) < _LARGEST_EXACT) & (np.abs(scaled - ticks) <= 1e-9 * np.abs(scaled) + 1e-6)
+        # Reading the decimal text and scaling it round by half a unit in the last place each.
+        fits = (np.abs(scaled) < _LARGEST_EXACT) & (np.abs(scaled - ticks) <= 4 * _EPSILON * np.abs(scaled) + 1e-6)
     return np.where(fits, ticks, MISFIT).astype(np.int64)
 
 

@@ -19,7 +19,7 @@ connection asked for them. Formats: Binance's public API documentation, "WebSock
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -82,13 +82,29 @@ def decode(frames: Frames, instruments: Mapping[str, Instrument]) -> Decoded:
             by_stream[payload[11 : payload.find(b'"', 11)]].append(index)
         else:
             _answer(frames, index, instruments, decoded)
-    for name, found in by_stream.items():
+    for symbol, stream, found in _merged(by_stream):
         rows = np.array(found, np.int64)
         payloads = [frames.payloads[row] for row in found]
-        symbol, _, stream = name.decode("ascii", "replace").partition("@")
-        group = _Group(symbol.upper(), stream, rows, frames.first_position + rows, frames.ts_recv[rows], payloads)
+        group = _Group(symbol, stream, rows, frames.first_position + rows, frames.ts_recv[rows], payloads)
         _stream(group, instruments, decoded)
     return decoded
+
+
+def _merged(by_stream: Mapping[bytes, list[int]]) -> Iterator[tuple[str, str, list[int]]]:
+    """(symbol, stream, rows) with the rows of `depth`, `depth@100ms` and the like in one, in the order they came."""
+    merged: dict[tuple[str, str], tuple[str, list[int]]] = {}
+    for name, rows in by_stream.items():
+        symbol, _, stream = name.decode("ascii", "replace").partition("@")
+        kind = _kind(stream)
+        _, found = merged.setdefault((symbol.upper(), kind if kind in _KINDS else stream), (stream, []))
+        found += rows
+    for (symbol, _), (stream, found) in merged.items():
+        yield symbol, stream, sorted(found)
+
+
+def _kind(stream: str) -> str:
+    """What a stream carries: `depth` for `depth@100ms`, `kline` for `kline_1m`."""
+    return stream.partition("@")[0].partition("_")[0]
 
 
 def _answer(frames: Frames, index: int, instruments: Mapping[str, Instrument], decoded: Decoded) -> None:
@@ -102,7 +118,7 @@ def _answer(frames: Frames, index: int, instruments: Mapping[str, Instrument], d
 
 
 def _stream(group: _Group, instruments: Mapping[str, Instrument], decoded: Decoded) -> None:
-    kind = _KINDS.get(group.stream.partition("@")[0].partition("_")[0])
+    kind = _KINDS.get(_kind(group.stream))
     instrument = instruments.get(group.symbol)
     if kind is None or instrument is None:
         reason = Reason.UNKNOWN_STREAM if kind is None else Reason.UNKNOWN_SYMBOL
@@ -162,6 +178,7 @@ def _quotes(group: _Group, records: list[QuoteFrame], instrument: Instrument, de
     for row in np.flatnonzero(good & (events["bid"] >= events["ask"])):
         faults.append(Fault(int(row), Reason.CROSSED, f"bid {data[row].b} is not below ask {data[row].a}"))
         good[row] = False
+    faults += _untimed(events, good, earliest=0)  # spot sends none
     _quarantine(group, faults, decoded)
     decoded.event_times[group.rows[good]] = events["ts_event"][good]
     _symbol(decoded, group).quotes = events[good]
@@ -184,6 +201,10 @@ def _depth(group: _Group, records: list[DepthFrame], instrument: Instrument, dec
     for row in np.unique(np.repeat(np.arange(len(events)), counts)[~fit]):
         good[row] = False
         faults.append(_level_fault(int(row), [*data[row].b, *data[row].a], instrument))
+    for row in np.flatnonzero(good & (events["first_id"] > events["last_id"])):
+        good[row] = False
+        detail = f"U = {data[row].U}: expected at most u = {data[row].u}"
+        faults.append(Fault(int(row), Reason.OUT_OF_ORDER, detail))
     faults += _untimed(events, good)
     _quarantine(group, faults, decoded)
     decoded.event_times[group.rows[good]] = events["ts_event"][good]
@@ -192,16 +213,16 @@ def _depth(group: _Group, records: list[DepthFrame], instrument: Instrument, dec
 
 
 def _level_fault(row: int, sides: list[tuple[float, float]], instrument: Instrument) -> Fault:
-    for price, qty in sides:
-        for name, value, scale, lowest in (
-            ("price", price, instrument.price_scale, 1),
-            ("size", qty, instrument.qty_scale, 0),
-        ):
-            whole = round(value * 10**scale) if np.isfinite(value) else -1
-            if whole < lowest or abs(value * 10**scale - whole) > 1e-6 + 1e-9 * whole:
-                detail = f"level {name} = {value!r}: expected a positive number of at most {scale} decimals"
-                return Fault(row, value_reason(value), detail)
-    return Fault(row, Reason.OFF_TICK, "a level is not a number of the instrument's decimals")
+    """What is wrong with the first bad level of a change."""
+    prices, sizes = np.array(sides, np.float64).T
+    whole = instrument.price_ticks(prices), instrument.qty_lots(sizes)
+    level = int(np.flatnonzero((whole[0] < 1) | (whole[1] < 0))[0])
+    if whole[0][level] < 1:
+        name, value, expected, scale = "price", float(prices[level]), "a positive number", instrument.price_scale
+    else:
+        name, value, expected, scale = "size", float(sizes[level]), "zero or a positive number", instrument.qty_scale
+    detail = f"level {name} = {value!r}: expected {expected} of at most {scale} decimals"
+    return Fault(row, value_reason(value), detail)
 
 
 def _klines(group: _Group, records: list[KlineFrame], instrument: Instrument, decoded: Decoded) -> None:
@@ -217,9 +238,9 @@ def _klines(group: _Group, records: list[KlineFrame], instrument: Instrument, de
     _symbol(decoded, group).bars = events[good]
 
 
-def _untimed(events: Events, good: npt.NDArray[np.bool_]) -> list[Fault]:
+def _untimed(events: Events, good: npt.NDArray[np.bool_], *, earliest: int = 1) -> list[Fault]:
     """Faults of rows without a time; takes them out of `good`."""
-    rows = np.flatnonzero(good & (events["ts_event"] <= 0))
+    rows = np.flatnonzero(good & (events["ts_event"] < earliest))
     good[rows] = False
     return [Fault(int(row), Reason.NO_TIME, f"event time is {events['ts_event'][row]}") for row in rows]
 

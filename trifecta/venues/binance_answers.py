@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from math import isfinite
 from typing import TypeVar
 
 import msgspec
@@ -23,7 +24,17 @@ import numpy as np
 from trifecta.errors import DataError
 from trifecta.market.events import BAR, TRADE, Side
 from trifecta.market.instruments import Instrument, decimals, infer, is_decimal
-from trifecta.venues.binance_frames import ExchangeInfo, PastTrade, ServerTime, Snapshot, SymbolInfo, Wrapper
+from trifecta.market.quarantine import Reason, value_reason
+from trifecta.venues.binance_frames import (
+    Count,
+    ExchangeInfo,
+    PastTrade,
+    ServerTime,
+    Snapshot,
+    SymbolInfo,
+    Time,
+    Wrapper,
+)
 from trifecta.venues.columns import fill, levels, to_ns
 from trifecta.venues.venue import Answer, Events, Fault
 
@@ -32,11 +43,19 @@ KINDS = ("depth", "historicalTrades", "klines", "exchangeInfo", "time")
 T = TypeVar("T")
 BarRow = tuple[int, float, float, float, float, float, int, float, int, float]
 
+
+class _SnapshotText(msgspec.Struct):
+    """A depth snapshot as it is written, to count its decimals."""
+
+    bids: list[tuple[str, str]]
+    asks: list[tuple[str, str]]
+
+
 _wrapper = msgspec.json.Decoder(Wrapper)
 _snapshot = msgspec.json.Decoder(Snapshot, strict=False)
 _past_trades = msgspec.json.Decoder(list[PastTrade], strict=False)
 _bar_rows = msgspec.json.Decoder(
-    list[tuple[int, float, float, float, float, float, int, float, int, float, float, float]], strict=False
+    list[tuple[Time, float, float, float, float, float, Time, float, Count, float, float, float]], strict=False
 )
 _server_time = msgspec.json.Decoder(ServerTime)
 _exchange_info = msgspec.json.Decoder(ExchangeInfo)
@@ -80,14 +99,18 @@ def snapshot(answer: Answer, instrument: Instrument) -> tuple[int, Events, Event
     """(last update id, bids, asks) of a `depth` answer: LEVEL arrays, best first.
 
     Raises:
-        DataError: malformed, or a level that is not a positive number of the instrument's decimals.
+        DataError: malformed, crossed, or a level that is not a positive number of the instrument's decimals.
     """
     body = _decode(_snapshot, answer)
     total = len(body.bids) + len(body.asks)
     rows, fit = levels((body.bids, body.asks), total, instrument)
     if not fit.all():
         raise DataError(f"depth snapshot of {answer.symbol}: {(~fit).sum()} of {total} levels are not valid")
-    return body.lastUpdateId, rows[: len(body.bids)], rows[len(body.bids) :]
+    bids, asks = rows[: len(body.bids)], rows[len(body.bids) :]
+    if len(bids) and len(asks) and bids["price"].max() >= asks["price"].min():
+        best = max(body.bids)[0], min(body.asks)[0]
+        raise DataError(f"depth snapshot of {answer.symbol} is crossed: bid {best[0]} is not below ask {best[1]}")
+    return body.lastUpdateId, bids, asks
 
 
 def trades(answer: Answer, instrument: Instrument) -> tuple[Events, list[Fault]]:
@@ -101,6 +124,9 @@ def trades(answer: Answer, instrument: Instrument) -> tuple[Events, list[Fault]]
     events["side"] = np.where([trade.isBuyerMaker for trade in body], Side.SELL, Side.BUY)
     columns = {"price": [trade.price for trade in body], "qty": [trade.qty for trade in body]}
     good, faults = fill(events, columns, instrument)
+    for row in np.flatnonzero(good & (events["ts_event"] <= 0)):
+        good[row] = False
+        faults.append(Fault(int(row), Reason.NO_TIME, f"time of trade {body[row].id} is {body[row].time}"))
     return events[good], faults
 
 
@@ -127,7 +153,25 @@ def bars(events: Events, rows: list[BarRow], instrument: Instrument) -> tuple[Ev
     events["trades"] = trades_
     columns = {"open": first, "high": high, "low": low, "close": last, "volume": volume, "taker_buy_volume": taker}
     good, faults = fill(events, columns, instrument)
+    for row in np.flatnonzero(good):
+        fault = _bar_fault(int(row), rows[row], events[row])
+        if fault is not None:
+            good[row] = False
+            faults.append(fault)
     return events, good, faults
+
+
+def _bar_fault(row: int, values: BarRow, event: np.void) -> Fault | None:
+    """What is wrong with a bar whose numbers are sound one by one."""
+    _, first, high, low, last, volume, _, quote, _, taker = values
+    if not isfinite(quote) or quote < 0:
+        return Fault(row, value_reason(quote), f"quote_volume = {quote!r}: expected zero or a positive number")
+    if not 0 < event["ts_open"] < event["ts_close"]:
+        return Fault(row, Reason.NO_TIME, f"bar from {event['ts_open']} to {event['ts_close']}: expected rising times")
+    if high < max(first, last, low) or low > min(first, last) or taker > volume:
+        detail = f"open {first}, high {high}, low {low}, close {last}, volume {volume} of it taken {taker}: impossible"
+        return Fault(row, Reason.MALFORMED, detail)
+    return None
 
 
 def clock_offset(answer: Answer) -> tuple[int, int]:
@@ -144,7 +188,7 @@ def instruments(venue: str, payloads: Iterable[bytes]) -> dict[str, Instrument]:
     bare: list[bytes] = []
     for payload in payloads:
         if payload.startswith(b'{"rest":"exchangeInfo"'):
-            return exchange_info(venue, bytes(_wrapper.decode(payload).data))
+            return exchange_info(venue, read(payload, 0, 0, ()).data)
         if payload.startswith(b'{"lastUpdateId":'):
             bare.append(payload)
         elif payload.startswith(b'{"stream":"'):
@@ -161,7 +205,7 @@ def exchange_info(venue: str, body: bytes) -> dict[str, Instrument]:
     """Instruments by symbol of an exchange info body."""
     try:
         return {info.symbol: _instrument(venue, info) for info in _exchange_info.decode(body).symbols}
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DataError(f"exchange info of {venue}: {error}") from error
 
 
@@ -172,10 +216,9 @@ def _instrument(venue: str, info: SymbolInfo) -> Instrument:
     except KeyError as error:
         raise DataError(f"exchange info of {venue} {info.symbol} has no filter {error}") from error
     notional = by_type.get("NOTIONAL") or by_type.get("MIN_NOTIONAL")
-    smallest = (notional.minNotional or notional.notional) if notional else ""
-    return Instrument(
-        venue, info.symbol, decimals(tick), decimals(lot), Decimal(tick), Decimal(lot), Decimal(smallest or "0")
-    )
+    smallest = (notional.minNotional or notional.notional or "0") if notional else "0"
+    decimals(smallest)  # refuses what is no number
+    return Instrument(venue, info.symbol, decimals(tick), decimals(lot), Decimal(tick), Decimal(lot), Decimal(smallest))
 
 
 def _sample(payload: bytes, prices: dict[str, set[str]], quantities: dict[str, set[str]]) -> None:
@@ -205,12 +248,12 @@ def _numbers(texts: set[str]) -> list[str]:
     return [text for text in texts if isinstance(text, str) and is_decimal(text)]
 
 
-def _levels_as_text(payload: bytes) -> list[list[str]]:
+def _levels_as_text(payload: bytes) -> list[tuple[str, str]]:
     try:
-        body = msgspec.json.decode(payload)
-        return [*body["bids"], *body["asks"]]
-    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
+        body = msgspec.json.decode(payload, type=_SnapshotText)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return []
+    return [*body.bids, *body.asks]
 
 
 def _decode(decoder: msgspec.json.Decoder[T], answer: Answer) -> T:

@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 Levels = list[tuple[float, float]]
+Id = Annotated[int, msgspec.Meta(ge=0, le=2**62)]  # the columns hold 64 bits, and the id behind it must fit too
+Time = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
+LATEST_MS = 9_000_000_000_000  # in the year 2255; as ns it still fits
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 
 
 class Trade(msgspec.Struct, gc=False):
-    t: int
+    t: Id
     p: float
     q: float
-    T: int
+    T: Time
     m: bool
 
 
 class Quote(msgspec.Struct, gc=False):
-    u: int
+    u: Id
     b: float
     B: float
     a: float
     A: float
-    T: int = 0
+    T: Time = 0
 
 
 class Depth(msgspec.Struct, gc=False):
-    E: int
-    U: int
-    u: int
+    E: Time
+    U: Id
+    u: Id
     b: Levels
     a: Levels
-    pu: int = -1
+    pu: Annotated[int, msgspec.Meta(ge=-1, le=2**62)] = -1
 
 
 class Bar(msgspec.Struct, gc=False):
-    t: int
-    T: int
+    t: Time
+    T: Time
     i: str
     o: float
     h: float
@@ -43,13 +49,13 @@ class Bar(msgspec.Struct, gc=False):
     c: float
     v: float
     q: float
-    n: int
+    n: Count
     V: float
     x: bool
 
 
 class Kline(msgspec.Struct, gc=False):
-    E: int
+    E: Time
     k: Bar
 
 
@@ -70,17 +76,17 @@ class KlineFrame(msgspec.Struct, gc=False):
 
 
 class Snapshot(msgspec.Struct):
-    lastUpdateId: int  # noqa: N815
+    lastUpdateId: Id  # noqa: N815
     bids: Levels
     asks: Levels
     symbol: str = ""
 
 
 class PastTrade(msgspec.Struct):
-    id: int
+    id: Id
     price: float
     qty: float
-    time: int
+    time: Time
     isBuyerMaker: bool  # noqa: N815
 
 
@@ -90,14 +96,14 @@ class Wrapper(msgspec.Struct):
     rest: str
     symbol: str = ""
     data: msgspec.Raw = msgspec.Raw(b"null")
-    first_id: int = 0
-    last_id: int = 0
-    sent: int = 0
+    first_id: Id = 0
+    last_id: Id = 0
+    sent: Time = 0
     error: str = ""
 
 
 class ServerTime(msgspec.Struct):
-    serverTime: int  # noqa: N815
+    serverTime: Annotated[int, msgspec.Meta(ge=0, le=LATEST_MS)]  # noqa: N815
 
 
 class Filter(msgspec.Struct):

@@ -15,11 +15,13 @@ from trifecta.venues.venue import Events, Fault
 
 _PRICES = frozenset({"price", "bid", "ask", "open", "high", "low", "close"})
 _MAY_BE_ZERO = frozenset({"volume", "taker_buy_volume"})
+_LATEST = 9_000_000_000 * 1_000_000_000
 
 
 def to_ns(times: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Venue times in ms, us or ns, told apart by their size, as ns."""
-    return np.where(times < 10**14, times * 1_000_000, np.where(times < 10**17, times * 1_000, times))
+    """Venue times in ms, us or ns, told apart by their size, as ns. Whatever lies behind the year 2255 becomes it."""
+    units = np.where(times < 10**14, 1_000_000, np.where(times < 10**17, 1_000, 1))
+    return np.clip(times, -(_LATEST // units), _LATEST // units) * units
 
 
 def fill(
@@ -40,9 +42,11 @@ def fill(
         events[name] = integers
         bad = integers < (0 if name in _MAY_BE_ZERO else 1)
         for row in np.flatnonzero(bad & good):
+            value = float(values[row])
+            kind = "zero or a positive number" if name in _MAY_BE_ZERO else "a positive number"
             scale = instrument.price_scale if is_price else instrument.qty_scale
-            expected = f"{name} = {values[row]!r}: expected a positive number of at most {scale} decimals"
-            faults.append(Fault(int(row), value_reason(float(values[row])), expected))
+            detail = f"{name} = {value!r}: expected {kind} of at most {scale} decimals"
+            faults.append(Fault(int(row), value_reason(value), detail))
         good &= ~bad
     return good, faults
 
