@@ -19,14 +19,17 @@ UP, DOWN, LINE = "#2e9e6b", "#d0563f", "#3b74d4"
 _SECONDS = """
     select ts_event, last_price, bid, ask, volume_imbalance, order_book_imbalance, trade_intensity
     from orderflow_1s
-    where venue = ? and symbol = ? and date >= current_date - 1
-    qualify ts_event > max(ts_event) over () - to_minutes(?)
+    where venue = $venue and symbol = $symbol
+        and date >= (select max(date) - 1 from orderflow_1s where venue = $venue and symbol = $symbol)
+    qualify ts_event > max(ts_event) over () - to_minutes($minutes)
     order by ts_event
 """
-_GAPS = "select symbol, stream, status, count(*) as gaps from gaps where venue = ? group by all order by all"
-_QUARANTINE = "select reason, count(*) as inputs from quarantine where venue = ? group by all order by 2 desc"
+_GAPS = "select symbol, stream, status, count(*) as gaps from gaps where venue = $venue group by all order by all"
+_QUARANTINE = "select reason, count(*) as inputs from quarantine where venue = $venue group by all order by 2 desc"
 _ROWS = """
-    select symbol, count(*) as trades, max(ts_event) as newest from trades where venue = ? and date >= current_date - 1
+    select symbol, count(*) as trades, max(ts_event) as newest
+    from trades
+    where venue = $venue and date >= (select max(date) - 1 from trades where venue = $venue)
     group by symbol order by symbol
 """
 
@@ -41,9 +44,9 @@ def _lake() -> warehouse.Lake:
     return warehouse.Lake(_settings().lake)
 
 
-def _read(sql: str, *values: object) -> pd.DataFrame:
+def _read(sql: str, **values: object) -> pd.DataFrame:
     with warehouse.session(_lake()) as connection:
-        return connection.execute(sql, list(values)).df()
+        return connection.execute(sql, values).df()
 
 
 def main() -> None:
@@ -112,7 +115,7 @@ def _number(value: float | None, form: str) -> str:
 
 @st.fragment(run_every=CHART_S)
 def _charts(symbol: str, venue: str) -> None:
-    seconds = _read(_SECONDS, venue, symbol, MINUTES)
+    seconds = _read(_SECONDS, venue=venue, symbol=symbol, minutes=MINUTES)
     if seconds.empty:
         st.info("No second has closed yet.")
         return
@@ -138,12 +141,12 @@ def _charts(symbol: str, venue: str) -> None:
 def _recorded(venue: str) -> None:
     columns = st.columns(3)
     for column, title, sql, empty in (
-        (columns[0], "Recorded since yesterday", _ROWS, "Nothing yet."),
+        (columns[0], "Recorded, last two days", _ROWS, "Nothing yet."),
         (columns[1], "Gaps", _GAPS, "No gap."),
         (columns[2], "Quarantine", _QUARANTINE, "Nothing in quarantine."),
     ):
         column.subheader(title)
-        found = _read(sql, venue)
+        found = _read(sql, venue=venue)
         if found.empty:
             column.caption(empty)
         else:
