@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
+import duckdb
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -40,12 +42,15 @@ def _settings() -> trifecta_settings.Settings:
 
 
 @st.cache_resource
-def _lake() -> warehouse.Lake:
-    return warehouse.Lake(_settings().lake)
+def _reader() -> tuple[threading.Lock, warehouse.Lake, duckdb.DuckDBPyConnection]:
+    lake = warehouse.Lake(_settings().lake)
+    return threading.Lock(), lake, warehouse.session(lake)
 
 
 def _read(sql: str, **values: object) -> pd.DataFrame:
-    with warehouse.session(_lake()) as connection:
+    lock, lake, connection = _reader()
+    with lock:
+        warehouse.refresh(connection, lake)
         return connection.execute(sql, values).df()
 
 

@@ -26,7 +26,7 @@ ANSWERS = {
 
 
 class _Answer(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:  # noqa: N802  the library's name
+    def do_GET(self) -> None:
         status, body = ANSWERS[self.path.partition("?")[0]]
         content = json.dumps(body).encode()
         self.send_response(status)
