@@ -20,6 +20,7 @@ from trifecta.emulator.orders import OrderFlow
 from trifecta.emulator.record import TradeLog, trade_path
 from trifecta.emulator.streams import Hub
 
+MOST_ORDERS = 1_000_000  # in one slice
 MOST_BEHIND_S = 0.5  # a stalled machine makes up for no more than this
 FIRST_UPDATE_ID = {MarketName.SPOT: 50_000_000_000, MarketName.USDM: 5_000_000_000_000}
 
@@ -77,12 +78,7 @@ class GeneratedMarket:
         for order in self._orders:
             order.publisher.tick(now_ms)
         self._budget -= self._made() - before
-        while self._budget > 0:
-            order = self._random.choices(self._orders, self._weights)[0]
-            before = order.publisher.made
-            order.step(now_ms)
-            # An order deep in the book shows only in the next diff; it still takes its share of the time.
-            self._budget -= max(order.publisher.made - before, 0.02)
+        self._trade(now_ms)
         self._deliver(now_ms)
 
     def save(self) -> None:
@@ -100,6 +96,16 @@ class GeneratedMarket:
         for listings in self.listings.values():
             for listing in listings.values():
                 listing.trades.close()
+
+    def _trade(self, now_ms: int) -> None:
+        """Lets orders arrive until they have made the frames that are due; many show only in the next diff."""
+        for _ in range(MOST_ORDERS):
+            if self._budget <= 0:
+                return
+            order = self._random.choices(self._orders, self._weights)[0]
+            before = order.publisher.made
+            order.step(now_ms)
+            self._budget -= order.publisher.made - before
 
     def _deliver(self, now_ms: int) -> None:
         for order in self._orders:

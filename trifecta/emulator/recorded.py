@@ -5,8 +5,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
 from trifecta.emulator import record
 from trifecta.emulator.book import Book
 from trifecta.emulator.config import EmulatorConfig, MarketName
@@ -14,17 +12,24 @@ from trifecta.emulator.frames import Trade, frames_of
 from trifecta.emulator.instruments import Instrument, parse_e8
 from trifecta.emulator.klines import KlineSeries
 from trifecta.emulator.listing import DEPTH_PERIODS_MS, KlineFeed, Listing
-from trifecta.emulator.recording import Clock, DepthData, Ids, Line, SnapshotData, TradeData, levels_e8, look, merged
+from trifecta.emulator.recording import (
+    Clock,
+    DepthData,
+    Ids,
+    Line,
+    SnapshotData,
+    TradeData,
+    decoded,
+    levels_e8,
+    look,
+    merged,
+)
 from trifecta.emulator.streams import Hub
 
 RECENT = 1_000  # diffs kept for a snapshot that stands in the file behind them
 BURST = 256  # lines between two looks at the clock, or at what clients have taken
 MOST_UNREAD_BYTES = 256 << 10
 POLL_S = 0.001
-
-_depth = msgspec.json.Decoder(DepthData).decode
-_trade = msgspec.json.Decoder(TradeData).decode
-_snapshot = msgspec.json.Decoder(SnapshotData).decode
 
 
 @dataclass(slots=True)
@@ -140,8 +145,8 @@ class RecordedMarket:
         if rebuilt is None:
             return
         if not line.stream:
-            if rebuilt.listing.book.update_id < 0:
-                rebuilt.start(_snapshot(line.data), self._ids.offset(line.market, line.symbol))
+            if rebuilt.listing.book.update_id < 0 and (snapshot := decoded(line.data, SnapshotData)):
+                rebuilt.start(snapshot, self._ids.offset(line.market, line.symbol))
             return
         data = self._clock.apply(line) if self._config.shift_times else line.data
         if self._config.loop:
@@ -149,10 +154,10 @@ class RecordedMarket:
         self._last_ms = self._clock.now_ms if self._config.shift_times else line.ts_ns // 1_000_000
         self._send(line, data)
         name = line.stream.partition("@")[2]
-        if name == "trade":
-            self._print(rebuilt, _trade(data))
-        elif name.startswith("depth"):
-            rebuilt.change(_depth(data))
+        if name == "trade" and (trade := decoded(data, TradeData)):
+            self._print(rebuilt, trade)
+        elif name.startswith("depth") and (diff := decoded(data, DepthData)):
+            rebuilt.change(diff)
 
     def _send(self, line: Line, data: bytes) -> None:
         """Publishes a frame under its own name; a diff also under the other speeds that somebody asked for."""

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -33,7 +33,10 @@ _ID_FIELDS = {
 ID_HOLE = 1_000  # left in update ids between two passes
 _MICROS = 10**14  # times above it are microseconds
 
+_PLAIN = re.compile(r"\d+(\.\d+)?")
+
 Texts = list[tuple[str, str]]
+T = TypeVar("T")
 
 
 class DepthData(msgspec.Struct, frozen=True, rename={"first_id": "U", "last_id": "u", "previous_id": "pu"}):
@@ -80,9 +83,10 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the beginning of a recording tells."""
+    """What the beginning of a recording tells. `symbol` is that of its first frame: unnamed snapshots are its."""
 
     market: MarketName
+    symbol: str
     instruments: dict[str, Instrument]
     snapshots: dict[str, SnapshotData]
     first_venue_ms: int
@@ -94,24 +98,25 @@ def look(path: Path) -> Head:
     market = MarketName.SPOT
     if any(b'"pu":' in payload or b'"e":"bookTicker"' in payload for _, payload in raw):
         market = MarketName.USDM
-    lines = [line for line in _parsed(raw, market) if line]
-    if not lines:
+    symbol = next((line.symbol for line in _parsed(raw, market, "") if line.stream), "")
+    if not symbol:
         raise EmulatorError(f"recorded = {str(path)!r}: expected lines of '<recv ns> <json>' with stream frames")
+    lines = list(_parsed(raw, market, symbol))
     snapshots: dict[str, SnapshotData] = {}
     texts: dict[str, Texts] = {}
     for line in lines:
-        if not line.stream:
-            snapshots.setdefault(line.symbol, msgspec.json.decode(line.data, type=SnapshotData))
+        if not line.stream and (snapshot := decoded(line.data, SnapshotData)):
+            snapshots.setdefault(line.symbol, snapshot)
         texts.setdefault(line.symbol, []).extend(_prices(line))
     times = (int(found[2]) for line in lines if line.stream and (found := _TIME.search(line.data)))
     first = next(times, lines[0].ts_ns // 1_000_000)
     instruments = {symbol: _infer(market, symbol, seen) for symbol, seen in texts.items() if seen}
-    return Head(market, instruments, snapshots, first // 1_000 if first > _MICROS else first)
+    return Head(market, symbol, instruments, snapshots, first // 1_000 if first > _MICROS else first)
 
 
 def merged(paths: Iterable[Path], heads: Iterable[Head]) -> Iterator[Line]:
     """The lines of all files in the order they were received."""
-    files = [_lines(path, head.market) for path, head in zip(paths, heads, strict=True)]
+    files = [_parsed(_raw_lines(path), head.market, head.symbol) for path, head in zip(paths, heads, strict=True)]
     return heapq.merge(*files, key=lambda line: line.ts_ns)
 
 
@@ -179,26 +184,17 @@ class Ids:
             self._offsets[own] = self._offsets.get(own, 0) + high - low + 1 + hole
 
 
-def _lines(path: Path, market: MarketName) -> Iterator[Line]:
-    return (line for line in _parsed(_raw_lines(path), market) if line)
-
-
-def _parsed(raw: Iterable[tuple[int, bytes]], market: MarketName) -> Iterator[Line | None]:
-    """Lines of stream frames and snapshots. A snapshot that does not name its symbol is of the file's last one."""
-    symbol = ""
+def _parsed(raw: Iterable[tuple[int, bytes]], market: MarketName, symbol: str) -> Iterator[Line]:
+    """Lines of stream frames and snapshots. A snapshot that does not name its symbol is of `symbol`."""
     for ts_ns, payload in raw:
         if payload.startswith(_STREAM):
-            end = payload.index(b'"', len(_STREAM))
-            stream = payload[len(_STREAM) : end].decode()
-            symbol = stream.partition("@")[0].upper()
-            yield Line(ts_ns, market, symbol, stream, payload[payload.index(b":", end) + 1 : -1])
+            name, _, data = payload[len(_STREAM) : -1].partition(b'","data":')
+            stream = name.decode("ascii", "replace")
+            yield Line(ts_ns, market, stream.partition("@")[0].upper(), stream, data)
         elif payload.startswith(b'{"lastUpdateId"'):
             yield Line(ts_ns, market, symbol, "", payload)
-        elif payload.startswith(b'{"rest":"depth"'):
-            answer = msgspec.json.decode(payload, type=_Rest)
+        elif payload.startswith(b'{"rest":"depth"') and (answer := decoded(payload, _Rest)):
             yield Line(ts_ns, market, answer.symbol or symbol, "", bytes(answer.data))
-        else:
-            yield None
 
 
 def _raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -223,17 +219,12 @@ def _opened(path: Path) -> IO[bytes]:
 
 def _prices(line: Line) -> Texts:
     """Prices and quantities of a line, to see how fine they are."""
-    if not line.stream:
-        snapshot = msgspec.json.decode(line.data, type=SnapshotData)
-        return snapshot.bids + snapshot.asks
     name = line.stream.partition("@")[2]
+    if not line.stream:
+        return _pairs(decoded(line.data, SnapshotData))
     if name.startswith("depth"):
-        diff = msgspec.json.decode(line.data, type=DepthData)
-        return diff.b + diff.a
-    if name == "trade":
-        trade = msgspec.json.decode(line.data, type=TradeData)
-        return [(trade.p, trade.q)]
-    return []
+        return _pairs(decoded(line.data, DepthData))
+    return _pairs(decoded(line.data, TradeData)) if name == "trade" else []
 
 
 def _infer(market: MarketName, symbol: str, seen: Texts) -> Instrument:
@@ -246,6 +237,31 @@ def _infer(market: MarketName, symbol: str, seen: Texts) -> Instrument:
 
 def _fraction(text: str) -> str:
     return text.partition(".")[2]
+
+
+def decoded(data: bytes, kind: type[T]) -> T | None:
+    """`data` as a `kind`; None where the recording holds something broken, which is sent on but teaches nothing.
+
+    Broken is what does not decode, and a price or quantity that is not a plain decimal (NaN, negative).
+    """
+    try:
+        message = msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    texts = [text for pair in _pairs(message) for text in pair]
+    return message if all(map(_PLAIN.fullmatch, texts)) else None
+
+
+def _pairs(message: object) -> Texts:
+    match message:
+        case SnapshotData():
+            return message.bids + message.asks
+        case DepthData():
+            return message.b + message.a
+        case TradeData():
+            return [(message.p, message.q)]
+        case _:
+            return []
 
 
 def levels_e8(texts: Texts) -> list[tuple[int, int]]:

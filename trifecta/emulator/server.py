@@ -55,9 +55,8 @@ class Emulator:
         self._tasks: list[asyncio.Task[None]] = []
         if config.recorded:
             erase(config.folder)
-        source_of = RecordedMarket if config.recorded else GeneratedMarket
         self.hubs = {market: self._hub(market) for market in config.markets}
-        self.source: Source = source_of(config, self.hubs, now_ms())
+        self.source = self._source()
         self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=SHUTDOWN_S)
 
     async def start(self) -> None:
@@ -146,6 +145,15 @@ class Emulator:
                 for symbol, listing in self.source.listings[market].items()
             },
         }
+
+    def _source(self) -> Source:
+        source_of = RecordedMarket if self.config.recorded else GeneratedMarket
+        try:
+            return source_of(self.config, self.hubs, self._now_ms())
+        except BaseException:
+            for hub in self.hubs.values():
+                hub.log.close()
+            raise
 
     def _hub(self, market: MarketName) -> Hub:
         config = self.config
