@@ -25,7 +25,7 @@ from trifecta.emulator.record import read_trades
 from warehouse.lake import Lake
 from warehouse.session import session
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 RECORDER = """
 import asyncio, signal
@@ -102,8 +102,10 @@ class Stage:
             while True:
                 assert self.recorder.returncode is None, (self.folder / "recorder.log").read_text()[-5000:]
                 beat = self.heartbeat(source)
-                if beat is not None and beat.pid == self.recorder.pid and is_whole(beat):
-                    break
+                if beat is not None and beat.pid == self.recorder.pid:
+                    assert "cannot be read" not in beat.problem
+                    if is_whole(beat):
+                        break
                 await asyncio.sleep(0.2)
 
 

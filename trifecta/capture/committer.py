@@ -105,15 +105,13 @@ class Committer:
         next_position = self._patiently(lambda: self._sink.next_position)
         self._patiently(lambda: self._seed(pipeline))
         start = journal.position_before(self._writer.folder, next_position, self._warm_up_s)
-        received_ns = 0
+        received_ns = self._clock.now_ns()  # where the journal is lost, all that the lake has came before
         for frames in self._frames(start, next_position - 1):
             pipeline.process(frames)
             pipeline.take()  # these are committed: replaying them only restores what the pipeline remembers
             received_ns = int(frames.ts_recv[-1])
-        if received_ns:
-            known = self._patiently(lambda: self._sink.last_trades(received_ns + 1))
-            for symbol, trade_id, ts_event in known:
-                pipeline.seed_trade(symbol, trade_id, ts_event)
+        for symbol, trade_id, ts_event in self._patiently(lambda: self._sink.last_trades(received_ns + 1)):
+            pipeline.seed_trade(symbol, trade_id, ts_event)
         self._replay(pipeline, upto, next_position)
 
     def _seed(self, pipeline: Pipeline) -> None:
