@@ -5,7 +5,8 @@ sums the 60 newest buckets. Volumes are summed as integers and everything else b
 the same trades give the same bits however they are batched, and nothing of the future can enter a closed second.
 
 A trade belongs to the second that is open when it arrives: one that arrives late counts as having happened at the
-start of the open second, because by then the second it belongs to has been told.
+start of the open second, because by then the second it belongs to has been told. A trade that comes behind a later id,
+because it was skipped and fetched again, is not counted: the seconds that lack it are marked as not complete.
 
 With w = exp(-age / 30 s) * qty^1.1, age at the close of the second, and B, A the sizes of 20 levels a side:
 
@@ -88,8 +89,10 @@ class OrderFlowWindow:
         """Starts empty in the second that ends at `open_end` (ns)."""
         self._instrument = instrument
         self._state = np.array([open_end, 0, 0, 0, 0, 0], np.int64)
+        self._next_id = np.iinfo(np.int64).min
         self._ints = np.zeros((WINDOW_S, 6), np.int64)
         self._floats = np.zeros((WINDOW_S, 3), np.float64)
+        self._totals = np.zeros(_FIRST, np.int64)  # of the closed seconds of the window
         self._lots = np.zeros(0, np.int64)  # sizes of the window's trades, for the large ones
 
     def advance(self, trades: Events, seconds: Seconds, tops: Events, complete: Flags) -> Events:
@@ -103,12 +106,13 @@ class OrderFlowWindow:
         """
         if not len(trades) and not len(seconds.ends):
             return np.empty(0, FLOW)
+        trades = self._in_sequence(trades)
         lots = np.concatenate([self._lots, trades["qty"]])
         first = int(self._state[_SEEN]) - len(self._lots)
         ints = np.zeros((len(seconds.ends), _OUT_INTS), np.int64)
         floats = np.zeros((len(seconds.ends), 3))
         _advance(
-            self._state, self._ints, self._floats, _DECAY, integers(trades), lots, first,
+            self._state, self._ints, self._floats, self._totals, _DECAY, integers(trades), lots, first,
             seconds.positions, seconds.ends, seconds.open_end, ints, floats,
         )  # fmt: skip
         oldest = int(self._ints[(self._state[_SLOT] + 1) % WINDOW_S, _FIRST])
@@ -116,6 +120,13 @@ class OrderFlowWindow:
         if not len(seconds.ends):
             return np.empty(0, FLOW)
         return self._rows(ints, floats, seconds, tops, complete)
+
+    def _in_sequence(self, trades: Events) -> Events:
+        """Without trades that come behind a later id."""
+        ends = np.maximum.accumulate(np.append(self._next_id, trades["trade_id"] + trades["count"]))
+        self._next_id = ends[-1]
+        fits = trades["trade_id"] >= ends[:-1]
+        return trades if fits.all() else trades[fits]
 
     def _rows(
         self,
@@ -164,15 +175,17 @@ def _add_book(rows: Events, tops: Events, tick: float) -> None:
 
 
 @numba.njit(cache=True)
-def _advance(state, ints, floats, decay, trades, lots, first, positions, ends, open_end, out_ints, out_floats):  # type: ignore[no-untyped-def]
+def _advance(  # type: ignore[no-untyped-def]
+    state, ints, floats, totals, decay, trades, lots, first, positions, ends, open_end, out_ints, out_floats
+):
     """Adds trades to buckets and sums the window at each close; `first` is the number of lots[0] since the start."""
     row = 0
     for close in range(len(ends)):
         while row < len(trades) and trades[row, _POSITION] < positions[close]:
             _add(state, ints, floats, trades[row])
             row += 1
-        _sum(state, ints, floats, decay, lots, first, out_ints[close], out_floats[close])
-        _open(state, ints, floats, ends[close + 1] if close + 1 < len(ends) else open_end)
+        _sum(state, ints, floats, totals, decay, lots, first, out_ints[close], out_floats[close])
+        _open(state, ints, floats, totals, ends[close + 1] if close + 1 < len(ends) else open_end)
     while row < len(trades):
         _add(state, ints, floats, trades[row])
         row += 1
@@ -202,33 +215,50 @@ def _add(state, ints, floats, trade):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _sum(state, ints, floats, decay, lots, first, out_ints, out_floats):  # type: ignore[no-untyped-def]
+def _sum(state, ints, floats, totals, decay, lots, first, out_ints, out_floats):  # type: ignore[no-untyped-def]
     slot = state[_SLOT]
-    for age in range(WINDOW_S - 1, -1, -1):
-        bucket = (slot - age) % WINDOW_S
-        for column in range(_FIRST):
-            out_ints[column] += ints[bucket, column]
-        out_floats[_SIGNED] += floats[bucket, _SIGNED] * decay[age]
-        out_floats[_WEIGHT] += floats[bucket, _WEIGHT] * decay[age]
-        out_floats[_NOTIONAL] += floats[bucket, _NOTIONAL]
+    for column in range(_FIRST):
+        totals[column] += ints[slot, column]
+        out_ints[column] = totals[column]
+    # Oldest first: from the bucket behind the open one around to it.
+    signed = weight = notional = 0.0
+    for bucket in range(slot + 1, WINDOW_S):
+        fade = decay[slot - bucket + WINDOW_S]
+        signed += floats[bucket, _SIGNED] * fade
+        weight += floats[bucket, _WEIGHT] * fade
+        notional += floats[bucket, _NOTIONAL]
+    for bucket in range(slot + 1):
+        fade = decay[slot - bucket]
+        signed += floats[bucket, _SIGNED] * fade
+        weight += floats[bucket, _WEIGHT] * fade
+        notional += floats[bucket, _NOTIONAL]
+    out_floats[_SIGNED], out_floats[_WEIGHT], out_floats[_NOTIONAL] = signed, weight, notional
     out_ints[_OUT_HIGH], out_ints[_OUT_LOW], out_ints[_OUT_LAST] = state[_HIGH], state[_LOW], state[_LAST]
-    # qty > 3 * total / rows, without leaving the integers
-    rows = out_ints[_ROWS]
-    large = 0
-    if rows > 0:
-        limit = LARGE * (out_ints[_BUY] + out_ints[_SELL]) // rows
-        oldest = ints[(slot + 1) % WINDOW_S, _FIRST] - first
-        for index in range(max(oldest, 0), state[_SEEN] - first):
-            large += lots[index] > limit
-    out_ints[_LARGE_ROWS] = large
+    oldest = ints[(slot + 1) % WINDOW_S, _FIRST] - first
+    out_ints[_LARGE_ROWS] = _large(lots[max(oldest, 0) : state[_SEEN] - first], totals[_BUY] + totals[_SELL])
 
 
 @numba.njit(cache=True)
-def _open(state, ints, floats, open_end):  # type: ignore[no-untyped-def]
+def _large(lots, total):  # type: ignore[no-untyped-def]
+    """How many of `lots` are above 3 x total / len(lots), without leaving the integers."""
+    if len(lots) == 0:
+        return 0
+    limit = LARGE * total // len(lots)
+    large = 0
+    for row in range(len(lots)):  # this form, and not `for qty in lots`, compiles to vector instructions
+        if lots[row] > limit:
+            large += 1
+    return large
+
+
+@numba.njit(cache=True)
+def _open(state, ints, floats, totals, open_end):  # type: ignore[no-untyped-def]
     """Opens the second that ends at `open_end`; seconds skipped on the way leave empty buckets."""
     steps = min((open_end - state[_OPEN_END]) // _SECOND, WINDOW_S)
     for _ in range(steps):
         state[_SLOT] = (state[_SLOT] + 1) % WINDOW_S
+        for column in range(_FIRST):
+            totals[column] -= ints[state[_SLOT], column]
         ints[state[_SLOT], :] = 0
         floats[state[_SLOT], :] = 0.0
         ints[state[_SLOT], _FIRST] = state[_SEEN]
