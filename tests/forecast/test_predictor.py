@@ -17,8 +17,6 @@ from trifecta.forecast.predictor import Predictor, Source
 from trifecta.market.events import OrderFlow
 from trifecta.settings import ForecastSettings
 
-NOTHING = (np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty(0))
-
 
 def predictor(**settings: object) -> Predictor:
     return Predictor("sim_binance", "PAXGUSDT", ForecastSettings(**settings))  # type: ignore[arg-type]
@@ -33,7 +31,7 @@ def minutes_before(start_s: int, count: int, seed: int = 4) -> Minutes:
 
 def warmed(count: int = 4000, **settings: object) -> Predictor:
     made = predictor(**settings)
-    made.warm(minutes_before(START_S, count), *NOTHING)
+    made.add_minutes(minutes_before(START_S, count))
     while made.refit():
         pass
     return made
@@ -172,6 +170,23 @@ def test_forecast_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         made.forecasts[300].price = 1.0  # type: ignore[misc]
     assert replace(made.forecasts[300], price=1.0).price == 1.0
+
+
+def test_minutes_that_are_known_already_start_no_refit() -> None:
+    made = predictor()
+    for _ in range(2):
+        made.add_minutes(minutes_before(START_S, 500))
+    assert [made.refit() for _ in range(4)] == [True, True, True, False]
+    made.add_minutes(minutes_before(START_S, 180).tail(50))
+    assert made.refit()
+
+
+def test_seconds_of_the_past_make_no_forecast_and_fill_the_window() -> None:
+    made, rows = predictor(method="persistence"), walk_seconds(301)
+    made.add_seconds(rows[:300])
+    assert made.forecasts == {}
+    made.close(rows[300])
+    assert made.forecasts[300].source is Source.BASELINE
 
 
 def test_horizon_of_half_a_minute_is_refused() -> None:

@@ -26,10 +26,12 @@ from trifecta.serve.app import create
 from trifecta.serve.archive import Archive, ArchiveError
 from trifecta.serve.archive_messages import Historical, Prediction
 from trifecta.serve.front import Front
+from trifecta.serve.upkeep import MAX_HEALS
 from trifecta.settings import Settings
 from warehouse import TABLES, Lake, session
 
 SOURCE, SYMBOL = "sim_binance", "PAXGUSDT"
+FOREVER = 2**63 - 1
 
 
 def seconds_table(found: list[OrderFlow]) -> pa.Table:
@@ -86,13 +88,13 @@ async def test_restarted_sidecar_serves_at_once_from_the_lake(
     lake: Recorded, settings_of: MakeSettings, clock: ManualClock
 ) -> None:
     front = create(settings_of(bus_address="tcp://127.0.0.1:1"), clock=clock)
-    await front.service.start()
+    await front.upkeep.start()
     try:
         async with client_of(front) as client:
             found = (await client.get("/market-range")).json()
             metrics = (await client.get("/orderflow/metrics")).json()
     finally:
-        await front.service.stop()
+        await front.upkeep.stop()
     assert (found["source"], found["method"]) == (
         "baseline",
         min(found["losses"], key=lambda k: found["losses"][k]["qlike"]),
@@ -107,12 +109,12 @@ async def test_restarted_sidecar_does_not_serve_what_is_too_old(
 ) -> None:
     clock.advance(60)
     front = create(settings_of(bus_address="tcp://127.0.0.1:1"), clock=clock)
-    await front.service.start()
+    await front.upkeep.start()
     try:
         async with client_of(front) as client:
             answer = await client.get(SIMPLE_PATH)
     finally:
-        await front.service.stop()
+        await front.upkeep.stop()
     assert (answer.status_code, answer.json()["error"]) == (503, "stale")
 
 
@@ -126,23 +128,50 @@ async def test_minutes_are_the_venues_and_else_those_of_whole_seconds(lake: Reco
 
 async def test_seconds_come_back_as_they_were_recorded(lake: Recorded, archive: Archive) -> None:
     after = lake.seconds[79].ts_event
-    assert await archive.seconds(SOURCE, SYMBOL, after, 100) == lake.seconds[80:]
-    assert await archive.seconds(SOURCE, SYMBOL, 0, 3) == lake.seconds[-3:]
-    assert await archive.seconds(SOURCE, "NOTHING", 0, 3) == []
+    assert await archive.seconds(SOURCE, SYMBOL, after, FOREVER, 100) == lake.seconds[80:]
+    assert await archive.seconds(SOURCE, SYMBOL, 0, FOREVER, 3) == lake.seconds[-3:]
+    assert await archive.seconds(SOURCE, "NOTHING", 0, FOREVER, 3) == []
+
+
+async def test_hole_is_filled_from_the_lake_and_asked_for_a_few_times(
+    lake: Recorded, settings_of: MakeSettings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front = create(settings_of(), clock=clock)
+    lost, predictor = range(20, 50), front.service.predictors[SOURCE, SYMBOL]
+    for index, row in enumerate(lake.seconds):
+        if index not in lost:
+            front.service.take(row)
+    assert predictor.hole == (START_S + 90 - 3599, START_S + 50)
+    try:
+        await front.upkeep.heal()
+        assert predictor.hole == (START_S + 90 - 3599, START_S)
+        asked: list[object] = []
+        monkeypatch.setattr(front.service.archive, "seconds", lambda *question: answer_nothing(asked, question))
+        for _ in range(10):
+            await front.upkeep.heal()
+    finally:
+        await front.upkeep.stop()
+    # What lies before the recording is missing for good, and is not asked for at each turn.
+    assert len(asked) == MAX_HEALS
+
+
+async def answer_nothing(asked: list[object], question: object) -> list[OrderFlow]:
+    asked.append(question)
+    return []
 
 
 async def test_new_rows_are_seen_by_an_open_archive(lake: Recorded, archive: Archive) -> None:
-    assert len(await archive.seconds(SOURCE, SYMBOL, 0, 1000)) == 90
+    assert len(await archive.seconds(SOURCE, SYMBOL, 0, FOREVER, 1000)) == 90
     lake.lake.append("orderflow_1s", seconds_table([second(START_S + 91)]), writer="test", version=2)
-    assert len(await archive.seconds(SOURCE, SYMBOL, 0, 1000)) == 91
+    assert len(await archive.seconds(SOURCE, SYMBOL, 0, FOREVER, 1000)) == 91
 
 
 async def test_killed_archive_process_is_replaced(lake: Recorded, archive: Archive) -> None:
-    await archive.seconds(SOURCE, SYMBOL, 0, 1)
+    await archive.seconds(SOURCE, SYMBOL, 0, FOREVER, 1)
     assert archive.process is not None
     archive.process.kill()
     await archive.process.wait()
-    assert len(await archive.seconds(SOURCE, SYMBOL, 0, 1)) == 1
+    assert len(await archive.seconds(SOURCE, SYMBOL, 0, FOREVER, 1)) == 1
 
 
 async def test_archive_that_answers_too_late_is_replaced(
@@ -150,13 +179,13 @@ async def test_archive_that_answers_too_late_is_replaced(
 ) -> None:
     monkeypatch.setattr("trifecta.serve.archive.TIMEOUT_S", 0.0)
     with pytest.raises(ArchiveError, match="ask again"):
-        await archive.seconds(SOURCE, SYMBOL, 0, 1)
+        await archive.seconds(SOURCE, SYMBOL, 0, FOREVER, 1)
     monkeypatch.undo()
-    assert len(await archive.seconds(SOURCE, SYMBOL, 0, 1)) == 1
+    assert len(await archive.seconds(SOURCE, SYMBOL, 0, FOREVER, 1)) == 1
 
 
 async def test_too_many_waiting_questions_are_refused(lake: Recorded, archive: Archive) -> None:
-    asked = [archive.seconds(SOURCE, SYMBOL, 0, 1) for _ in range(12)]
+    asked = [archive.seconds(SOURCE, SYMBOL, 0, FOREVER, 1) for _ in range(12)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert sum(isinstance(answer, ArchiveError) for answer in answers) == 4
     assert sum(isinstance(answer, list) for answer in answers) == 8
@@ -167,12 +196,12 @@ async def test_unreadable_lake_is_told_without_paths(settings_of: MakeSettings, 
     spoil(settings)
     front = create(settings, clock=clock)
     try:
-        await front.service.read_lake(warm=True)
+        await front.upkeep.warm()
         async with client_of(front) as client:
             health = (await client.get("/health")).json()
             history = await client.get("/orderflow/historical")
     finally:
-        await front.service.stop()
+        await front.upkeep.stop()
     assert "could not be read" in health["lake"]
     assert (history.status_code, history.json()["error"]) == (503, "busy")
     assert settings.lake not in health["lake"] + history.text
@@ -189,7 +218,7 @@ async def test_history_is_paged_oldest_first(lake: Recorded, settings_of: MakeSe
             end = (begin + timedelta(seconds=10)).isoformat()
             span = (await client.get("/orderflow/historical", params=query | {"to": end})).json()
     finally:
-        await front.service.stop()
+        await front.upkeep.stop()
     assert (first["count"], rest["count"], rest["next_from"]) == (60, 30, None)
     prices = [row["last_price"] for row in first["rows"] + rest["rows"]]
     assert prices == [row.last_price for row in lake.seconds]
@@ -218,10 +247,10 @@ async def test_predictions_of_a_minute_are_written_once(
 ) -> None:
     play(front, clock, 60)
     try:
-        await front.service.save(7)
-        await front.service.save(7)
+        await front.upkeep.save(7)
+        await front.upkeep.save(7)
     finally:
-        await front.service.stop()
+        await front.upkeep.stop()
     told = (
         session(lake.lake).execute("select horizon_s, source, method, isnan(log_range_low) from predictions").fetchall()
     )
@@ -236,11 +265,11 @@ async def test_failure_to_save_harms_no_answer(settings_of: MakeSettings, clock:
     front = create(settings, clock=clock)
     play(front, clock, 60)
     try:
-        await front.service.save(7)
+        await front.upkeep.save(7)
         async with client_of(front) as client:
             assert (await client.get(SIMPLE_PATH)).status_code == 200
     finally:
-        await front.service.stop()
+        await front.upkeep.stop()
     assert front.service.counts.save_failures == 1
 
 

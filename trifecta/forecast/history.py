@@ -8,10 +8,11 @@ import numpy as np
 
 from trifecta.forecast.minutes import NONE, SMALLEST_RANGE, Floats, Minutes, Times, merge
 
-MAY_MISS = 0.02
-"""Share of a window's seconds that may be missing now, until the lake has them: 6 of 5 minutes, 72 of an hour.
+MAY_MISS, MOST_MISSING_S = 0.1, 60
+"""Share of a window's seconds, and their number, that may be missing until the lake has them.
 
-A lost message must not cost the range; that the extreme fell into one of these seconds is as unlikely as they are few.
+A lost message or a restart must not cost the range. A random walk's range over nine tenths of a window is 5 % smaller,
+and less than that where the price is known on both sides of the hole.
 """
 
 
@@ -34,7 +35,7 @@ class History:
     """Highs and lows of one instrument.
 
     Seconds are numbered by their exclusive end, in seconds since 1970. A second without a trade stands at the last
-    price; what nobody recorded is a hole, and no range is taken across one of more than `MAY_MISS` of its window.
+    price; what nobody recorded is a hole, and no range is taken across one that is longer than `MAY_MISS` allows.
     """
 
     def __init__(self, longest_s: int, minutes_kept: int) -> None:
@@ -45,9 +46,15 @@ class History:
         self._second = np.full(self._size, np.iinfo(np.int64).min)
         self._high, self._low = np.empty(self._size), np.empty(self._size)
 
-    def add_minutes(self, found: Minutes) -> None:
-        """Takes in minutes that were recorded elsewhere; they replace what is known of the same minutes."""
-        self.minutes = merge(self.minutes, found, at_most=self._minutes_kept)
+    def add_minutes(self, found: Minutes) -> bool:
+        """Takes in minutes that were recorded elsewhere, in place of the same ones known; false if nothing is new."""
+        before = self.minutes
+        self.minutes = merge(before, found, at_most=self._minutes_kept)
+        return not (
+            before.first == self.minutes.first
+            and np.array_equal(before.high, self.minutes.high, equal_nan=True)
+            and np.array_equal(before.low, self.minutes.low, equal_nan=True)
+        )
 
     def add_seconds(self, seconds: Times, high: Floats, low: Floats, last: Floats) -> None:
         """Takes in closed seconds in any order, all float64 (seconds,) prices; NaN high: no trade, so `last` counts."""
@@ -78,7 +85,7 @@ class History:
 
         Where seconds are not known but minutes are, whole minutes stand in: the window may then begin up to 59 s early.
         """
-        run = self._run(horizon_s, int(MAY_MISS * horizon_s))
+        run = self._run(horizon_s, min(int(MAY_MISS * horizon_s), MOST_MISSING_S))
         if run.seconds == 0:
             return Seen(0, SMALLEST_RANGE, 0)
         seen, high, low = run.seconds, run.high, run.low
@@ -89,9 +96,11 @@ class History:
                 seen = min(self.now - older.first * 60, horizon_s)
         return Seen(seen, max(high - low, SMALLEST_RANGE), run.missing)
 
-    def known_whole(self, horizon_s: int) -> bool:
-        """True if not a second of the last `horizon_s` is missing."""
-        return self._run(horizon_s, 0).seconds == horizon_s
+    def hole(self, horizon_s: int) -> tuple[int, int] | None:
+        """The oldest and the newest second that is missing of the last `horizon_s`; None if none is."""
+        wanted = self.now - np.arange(min(horizon_s, self._size))
+        missing = wanted[self._second[wanted % self._size] != wanted]
+        return (int(missing[-1]), int(missing[0])) if len(missing) else None
 
     def _run(self, at_most: int, may_miss: int) -> _Run:
         """The longest window of up to `at_most` seconds that ends now, begins with a known second and lacks few."""

@@ -5,18 +5,20 @@ The past is gone through when a minute closed; a second costs one line in the ra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import expm1, isfinite
 from typing import NamedTuple
+
+import numpy as np
 
 from trifecta.clock import NS_PER_S
 from trifecta.errors import SettingsError
 from trifecta.forecast import legacy
 from trifecta.forecast.baselines import HISTORY_MINUTES, Fit, Loss, Method, fit, scaled
 from trifecta.forecast.history import History
-from trifecta.forecast.minutes import NONE, SMALLEST_RANGE, Floats, Minutes, Times
+from trifecta.forecast.minutes import NONE, SMALLEST_RANGE, Minutes
 from trifecta.forecast.points import to_log_range
 from trifecta.market.events import OrderFlow
 from trifecta.settings import ForecastSettings
@@ -91,11 +93,16 @@ class Predictor:
         self._fits: dict[int, Fit] = {h: fit(NONE, h, settings.coverage) for h in settings.horizons_s}
         self._to_fit: list[int] = []
 
-    def warm(self, minutes: Minutes, seconds: Times, high: Floats, low: Floats, last: Floats) -> None:
-        """Takes in history: closed minutes, and closed seconds numbered by their exclusive end (s since 1970)."""
-        self._history.add_minutes(minutes)
-        self._history.add_seconds(seconds, high, low, last)
-        self._to_fit = list(self._settings.horizons_s)
+    def add_minutes(self, minutes: Minutes) -> None:
+        """Takes in closed minutes that were recorded elsewhere."""
+        if self._history.add_minutes(minutes):
+            self._to_fit = list(self._settings.horizons_s)
+
+    def add_seconds(self, rows: Sequence[OrderFlow]) -> None:
+        """Takes in closed seconds of the past, which make no forecast."""
+        seconds = np.array([row.ts_event // NS_PER_S for row in rows], np.int64)
+        prices = np.array([(row.high, row.low, row.last_price) for row in rows], np.float64).reshape(-1, 3)
+        self._history.add_seconds(seconds, *prices.T)
 
     def close(self, row: OrderFlow) -> bool:
         """Takes in a closed second and renews each forecast; false for a second that is not newer than the last.
@@ -137,9 +144,9 @@ class Predictor:
         return True
 
     @property
-    def has_hole(self) -> bool:
-        """True while something of the longest horizon is missing, which the lake may hold by now."""
-        return not self._history.known_whole(self._longest_s)
+    def hole(self) -> tuple[int, int] | None:
+        """The oldest and the newest second missing of the longest horizon, which the lake may hold by now."""
+        return self._history.hole(self._longest_s)
 
     def _forecast(self, row: OrderFlow, horizon_s: int) -> RangeForecast | None:
         price = mid_price(row)

@@ -27,6 +27,7 @@ from trifecta.serve.metrics import render
 from trifecta.serve.problems import NoAnswerError, busy, wrong
 from trifecta.serve.service import Key, Service
 from trifecta.serve.times import nanoseconds
+from trifecta.serve.upkeep import Upkeep
 from trifecta.settings import Settings
 
 MAX_ROWS = 5_000
@@ -75,14 +76,15 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
         SettingsError: a horizon or the venues cannot be served.
     """
     service = Service(settings, clock or SystemClock())
+    upkeep = Upkeep(service)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await service.start()
+        await upkeep.start()
         try:
             yield
         finally:
-            await service.stop()
+            await upkeep.stop()
 
     app = FastAPI(
         title="Trifecta sidecar",
@@ -96,7 +98,7 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
     _add_ranges(app, service)
     _add_order_flow(app, service)
     _add_operations(app, service)
-    return Front(app, service)
+    return Front(app, service, upkeep)
 
 
 def _add_ranges(app: FastAPI, service: Service) -> None:

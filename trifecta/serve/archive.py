@@ -66,9 +66,9 @@ class Archive:
             at_most=count,
         )
 
-    async def seconds(self, venue: str, symbol: str, after_ns: int, limit: int) -> list[OrderFlow]:
-        """The newest `limit` closed seconds after `after_ns`, oldest first."""
-        return _decode_rows(await self._ask(Seconds(venue, symbol, after_ns, limit)))
+    async def seconds(self, venue: str, symbol: str, after_ns: int, until_ns: int, limit: int) -> list[OrderFlow]:
+        """The newest `limit` closed seconds with after_ns < ts_event <= until_ns, oldest first."""
+        return _decode_rows(await self._ask(Seconds(venue, symbol, after_ns, until_ns, limit)))
 
     async def historical(self, question: Historical) -> bytes:
         """JSON of closed seconds in a span of event time."""

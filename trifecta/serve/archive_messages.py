@@ -10,7 +10,7 @@ class Question(msgspec.Struct, frozen=True, tag=True):
 
 
 class Minutes(Question, frozen=True):
-    """The last `count` minutes of an instrument, up to `at_most` of its newest: answered by `MinuteBars`."""
+    """The newest `count` minutes of an instrument: answered by `MinuteBars`."""
 
     venue: str
     symbol: str
@@ -18,11 +18,13 @@ class Minutes(Question, frozen=True):
 
 
 class Seconds(Question, frozen=True):
-    """Closed seconds after `after_ns`, at most the newest `limit`, oldest first: answered by a list of `OrderFlow`."""
+    """Closed seconds with after_ns < ts_event <= until_ns, at most the newest `limit`, oldest first: answered by a
+    list of `OrderFlow`."""
 
     venue: str
     symbol: str
     after_ns: int
+    until_ns: int
     limit: int
 
 

@@ -73,7 +73,7 @@ select ts_open, high, low from published
 _SECONDS = """
 select * exclude (date) from (
     select * from raw.orderflow_1s
-    where venue = $venue and symbol = $symbol and ts_event > $after_ns
+    where venue = $venue and symbol = $symbol and ts_event > $after_ns and ts_event <= $until_ns
     order by ts_event desc
     limit $limit
 )

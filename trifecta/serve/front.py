@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from trifecta.serve.answers import SIMPLE_PATH
 from trifecta.serve.problems import NoAnswerError
 from trifecta.serve.service import Service
+from trifecta.serve.upkeep import Upkeep
 from trifecta.settings import is_loopback
 
 MAX_BODY_BYTES = 65_536
@@ -32,10 +33,11 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000")
 class Front:
     """The ASGI application that is served."""
 
-    def __init__(self, behind: ASGIApp, service: Service) -> None:
+    def __init__(self, behind: ASGIApp, service: Service, upkeep: Upkeep) -> None:
         settings = service.settings
         token = settings.api_token.get_secret_value()
         self.service = service
+        self.upkeep = upkeep
         self._behind = behind
         self._answers = service.answers
         self._counts = service.counts

@@ -79,7 +79,7 @@ def _feed(service: Service, key: Key) -> Feed:
         venue=key[0],
         symbol=key[1],
         age_ms=None if age_s is None else int(age_s * 1000),
-        fresh=age_s is not None and age_s <= service.settings.forecast.max_age_s,
+        fresh=service.is_fresh(key),
         ready=latest is not None and latest.ready,
         book_valid=latest is not None and latest.book_valid,
     )
