@@ -17,7 +17,8 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
-POOL = "trifecta"
+from trifecta.ops.parts import POOL
+
 QUEUE = "ingest"
 DEPLOYMENT = "ingest/ingest"
 ROOT = Path(__file__).parents[1]

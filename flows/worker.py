@@ -14,7 +14,7 @@ import flows.ingest
 import flows.publish
 import flows.quality
 import flows.retention  # noqa: F401  (imported while the server starts, so that deploying need not wait for it)
-from flows.deploy import POOL, deploy, prefect, prepare, start_ingest
+from flows.deploy import deploy, prefect, prepare, start_ingest
 from trifecta.errors import TransientError
 from trifecta.ops import parts
 from trifecta.settings import load
@@ -46,7 +46,7 @@ def main() -> None:
     asyncio.run(prepare())
     deploy()
     asyncio.run(start_ingest(lives=parts.ingest_lives(settings)))
-    prefect("worker", "start", "--pool", POOL, "--name", "trifecta")
+    prefect("worker", "start", "--pool", parts.POOL, "--name", "trifecta")
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def doctor(json: Json = False) -> None:
             out.print(checks.line(finding), highlight=False)
     if json:
         _print_json(findings)
-    raise typer.Exit(PROBLEM if any(finding.verdict is checks.Verdict.FAIL for finding in findings) else OK)
+    raise typer.Exit(PROBLEM if checks.failed(findings) else OK)
 
 
 @app.command(epilog="Example: trifecta up --for 10m --market recorded day1.gz day2.gz --speed 10")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from trifecta.clock import ManualClock
 from trifecta.errors import SettingsError
-from trifecta.ops import doctor, durations, parts, ports, probe, processes
+from trifecta.ops import durations, parts, ports, probe, processes, reach
 from trifecta.settings import Settings, load
 
 STUBBORN_FAMILY = """
@@ -103,18 +103,18 @@ def test_only_a_bus_on_this_machine_is_forwarded() -> None:
 @pytest.mark.parametrize(
     ("answer", "verdict", "found"),
     [
-        (None, doctor.Verdict.FAIL, "no answer"),
-        (probe.Answer(451, b""), doctor.Verdict.FAIL, "HTTP 451"),
-        (probe.Answer(200, b"<html>"), doctor.Verdict.FAIL, "serverTime"),
-        (probe.Answer(200, b'{"serverTime": 1700000000000}'), doctor.Verdict.OK, "+0 ms"),
-        (probe.Answer(200, b'{"serverTime": 1700000005000}'), doctor.Verdict.WARN, "+5.00 s"),
+        (None, reach.Verdict.FAIL, "no answer"),
+        (probe.Answer(451, b""), reach.Verdict.FAIL, "HTTP 451"),
+        (probe.Answer(200, b"<html>"), reach.Verdict.FAIL, "serverTime"),
+        (probe.Answer(200, b'{"serverTime": 1700000000000}'), reach.Verdict.OK, "+0 ms"),
+        (probe.Answer(200, b'{"serverTime": 1700000005000}'), reach.Verdict.WARN, "+5.00 s"),
     ],
 )
 def test_a_venue_is_reached_or_the_reason_is_told(
-    answer: probe.Answer | None, verdict: doctor.Verdict, found: str
+    answer: probe.Answer | None, verdict: reach.Verdict, found: str
 ) -> None:
     clock = ManualClock(1_700_000_000 * 10**9)
-    finding = doctor.reachable("binance", "https://venue/time", clock, lambda url, timeout_s: answer)
+    finding = reach.reachable("binance", "https://venue/time", clock, lambda url, timeout_s: answer)
     assert finding.verdict is verdict
     assert found in finding.found
-    assert finding.remedy or verdict is doctor.Verdict.OK
+    assert finding.remedy or verdict is reach.Verdict.OK

@@ -67,7 +67,8 @@ class Child:
             self._probed_s = now
             if not self.part.probe or _serves(self._ask(self.part.probe)):
                 self.state = State.READY
-                self._report(f"{self.part.name} is ready {self.part.url}".rstrip())
+                says = "is ready" if self.part.probe else "runs"
+                self._report(f"{self.part.name} {says} {self.part.url}".rstrip())
 
     def end(self, grace_s: float) -> None:
         """Ends it for now; `tend` starts it again."""

@@ -51,6 +51,8 @@ def feeds_table(feeds: tuple[Feed, ...]) -> Table:
         numbers = ("frames", "frames_per_s", "reconnects", "gaps_open", "quarantined")
         cells = [_number(feed.report.get(name)) for name in numbers]
         table.add_row(feed.source, Text(state, style=style), *cells)
+        if problem := str(feed.report.get("problem", "")):
+            table.add_row("", Text(problem, style="red"))
     return table
 
 

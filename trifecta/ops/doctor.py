@@ -2,56 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 
 from rich.text import Text
 
 from trifecta.clock import Clock
-from trifecta.errors import DataError
-from trifecta.ops import parts, ports, probe, processes
+from trifecta.ops import parts, ports, processes
+from trifecta.ops.reach import Finding, Verdict, venues
 from trifecta.settings import Market, Settings, is_loopback
 from warehouse import TABLES, Lake
 from warehouse.lake import local_path
 
 LEAST_FREE_GB = 2.0
 ENOUGH_FREE_GB = 20.0
-WORST_CLOCK_S = 1.0
 EXTRAS = {
     "serve": ("fastapi", "uvicorn", "the sidecar"),
     "emulator": ("aiohttp", "aiohttp", "the simulated market"),
     "flows": ("prefect", "prefect", "schedules"),
     "dashboard": ("streamlit", "plotly", "the dashboard"),
 }
-TIME_URLS = {
-    "binance": "https://api.binance.com/api/v3/time",
-    "binance_usdm": "https://fapi.binance.com/fapi/v1/time",
-}
-
-
-class Verdict(StrEnum):
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of `trifecta doctor`."""
-
-    about: str
-    verdict: Verdict
-    found: str
-    remedy: str = ""
-
-
 COLOURS = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}
 
 
@@ -59,6 +33,10 @@ def line(finding: Finding) -> Text:
     """A finding as one line: verdict, what, found, and what to do."""
     text = Text.assemble((f"{finding.verdict:<5}", COLOURS[finding.verdict]), f"{finding.about:<16} {finding.found}")
     return text.append(f"\n      → {finding.remedy}") if finding.remedy else text
+
+
+def failed(findings: Iterable[Finding]) -> bool:
+    return any(finding.verdict is Verdict.FAIL for finding in findings)
 
 
 def examine(settings: Settings, clock: Clock) -> Iterator[Finding]:
@@ -71,9 +49,7 @@ def examine(settings: Settings, clock: Clock) -> Iterator[Finding]:
     yield lake(settings)
     yield exposure(settings)
     if settings.market is Market.LIVE:
-        for venue, wanted in settings.venues.items():
-            if wanted.enabled and venue in TIME_URLS:
-                yield reachable(venue, TIME_URLS[venue], clock)
+        yield from venues(settings, clock)
 
 
 def python() -> Finding:
@@ -142,29 +118,3 @@ def exposure(settings: Settings) -> Finding:
     if settings.api_tls_cert is None:
         return Finding("api", Verdict.WARN, f"{settings.api_host} without TLS", "set TRIFECTA_API_TLS_CERT and _KEY")
     return Finding("api", Verdict.OK, f"{settings.api_host} with token and TLS")
-
-
-def reachable(venue: str, url: str, clock: Clock, ask: Callable[..., probe.Answer | None] = probe.get) -> Finding:
-    """Whether the venue answers, and how far this clock is from its own."""
-    sent_s = clock.now_ns() / 1e9
-    answer = ask(url, timeout_s=5.0)
-    if answer is None or not answer.ok:
-        found = "no answer" if answer is None else f"HTTP {answer.status}"
-        if answer is not None and answer.status == 451:
-            return Finding(venue, Verdict.FAIL, found, "this venue refuses your region: disable it in venues")
-        return Finding(venue, Verdict.FAIL, found, f"check the network and proxy, or disable venues.{venue}")
-    middle_s = (sent_s + clock.now_ns() / 1e9) / 2
-    try:
-        offset_s = float(_server_time_ms(answer.body)) / 1e3 - middle_s
-    except DataError as error:
-        return Finding(venue, Verdict.FAIL, str(error), "a proxy answers in its place: check the network")
-    if abs(offset_s) > WORST_CLOCK_S:
-        return Finding(venue, Verdict.WARN, f"clock is {offset_s:+.2f} s off", "let the system keep time (NTP)")
-    return Finding(venue, Verdict.OK, f"reached, clock {offset_s * 1e3:+.0f} ms")
-
-
-def _server_time_ms(body: bytes) -> int:
-    try:
-        return int(json.loads(body)["serverTime"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"expected {{'serverTime': ms}}, got {body[:60]!r}") from error

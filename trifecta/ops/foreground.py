@@ -13,7 +13,7 @@ from rich.live import Live
 
 from trifecta import supervisor
 from trifecta.clock import SystemClock
-from trifecta.ops import display, parts
+from trifecta.ops import display, parts, reach
 from trifecta.ops.feeds import feeds
 from trifecta.settings import Market, Settings
 
@@ -35,12 +35,22 @@ def run(settings: Settings, wish: parts.Wish, console: Console, *, for_s: float 
         if simulated and not console.is_terminal:
             say("SIMULATED market: nothing here was traded anywhere")
 
+        if not simulated:
+            threading.Thread(target=_name_unreachable, args=(settings, say), daemon=True).start()
+
         def show(view: supervisor.View) -> None:
             if console.is_terminal:
                 live.update(display.live(view, feeds(settings, clock), simulated=simulated))
 
         system.run(show, for_s=for_s)
     return 0 if system.served else PROBLEM
+
+
+def _name_unreachable(settings: Settings, say: Callable[[str], None]) -> None:
+    """Says which venue cannot be reached and what to do; beside the start, which it must not delay."""
+    for finding in reach.venues(settings, SystemClock()):
+        if finding.verdict is not reach.Verdict.OK:
+            say(f"WARNING: {finding.about}: {finding.found}; {finding.remedy}")
 
 
 def _live(console: Console) -> Live:

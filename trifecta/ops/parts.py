@@ -15,6 +15,7 @@ from trifecta.settings import Market, Settings
 
 ROOT = Path(__file__).parents[2]
 DASHBOARD = ROOT / "streamlit_app" / "Home.py"
+POOL = "trifecta"
 MARKETS = {"binance": "spot", "binance_usdm": "usdm"}
 
 RECORDER = "recorder"
@@ -161,7 +162,8 @@ def prefect(settings: Settings) -> list[Part]:
     The server's own command starts a second interpreter that imports Prefect once more; this is what it runs.
     """
     environment = child_environment(settings) | prefect_environment(settings)
-    worker = Part(WORKER, (sys.executable, "-m", "flows.worker"), environment)
+    ready = f"{settings.prefect_api_url}/work_pools/{POOL}"  # the worker makes it once the server is there
+    worker = Part(WORKER, (sys.executable, "-m", "flows.worker"), environment, probe=ready)
     if settings.prefect_api:
         return [worker]
     listen = ("--host", "127.0.0.1", "--port", str(settings.prefect_port), "--timeout-keep-alive", "5")

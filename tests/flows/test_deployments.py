@@ -1,0 +1,91 @@
+"""What `prefect.yaml` promises, and when a step is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import yaml
+from prefect import Flow
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.states import Failed
+
+import flows.backfill
+import flows.compact
+import flows.ingest
+import flows.publish
+import flows.quality
+import flows.retention
+from flows.deploy import DEPLOYMENT, QUEUE, ROOT
+from flows.retry import transient
+from trifecta.capture.lock import FolderLock
+from trifecta.errors import PermanentError, TransientError
+from trifecta.ops.parts import POOL
+from trifecta.settings import load
+from warehouse.errors import BusyError
+from warehouse.quality import CheckResult
+
+DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+LONG_RUNNING = {"ingest"}
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment["name"])
+def test_every_deployment_names_a_flow_that_is_there(deployment: dict[str, Any]) -> None:
+    path, _, name = deployment["entrypoint"].partition(":")
+    module = getattr(flows, Path(path).stem)
+    assert isinstance(getattr(module, name), Flow)
+    assert deployment["name"] == name
+    assert deployment["work_pool"]["name"] == POOL
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment["name"])
+def test_whatever_is_not_long_running_has_a_schedule(deployment: dict[str, Any]) -> None:
+    schedules = [CronSchedule.model_validate(schedule) for schedule in deployment.get("schedules", [])]
+    assert bool(schedules) is (deployment["name"] not in LONG_RUNNING)
+    assert all(schedule.timezone == "UTC" for schedule in schedules)
+
+
+def test_the_recorder_has_a_queue_of_its_own_and_no_lease_that_may_end_it() -> None:
+    ingest = next(one for one in DEPLOYMENTS if f"{one['name']}/{one['name']}" == DEPLOYMENT)
+    assert ingest["work_pool"]["work_queue_name"] == QUEUE
+    assert "concurrency_limit" not in ingest
+    assert ingest["work_pool"]["job_variables"]["stream_output"] is False
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (TransientError("the disk is full"), True),
+        (BusyError("someone reads it"), True),
+        (PermanentError("no such symbol"), False),
+        (ValueError("a mistake of ours"), False),
+    ],
+)
+async def test_only_what_may_pass_is_tried_again(error: Exception, again: bool) -> None:
+    assert await transient(None, None, Failed(data=error)) is again  # type: ignore[arg-type]
+
+
+async def test_a_second_run_waits_until_the_first_lets_go_of_its_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIFECTA_DATA_DIR", str(tmp_path))
+    settings, stop = load(), asyncio.Event()
+    folder = settings.journal_dir / "sim_binance"
+    folder.mkdir(parents=True)
+    first = FolderLock(folder)
+    waiting = asyncio.create_task(flows.ingest.wait_for_turn.fn(settings, stop))
+    done, _ = await asyncio.wait({waiting}, timeout=3 * flows.ingest.POLL_S)
+    assert not done
+    first.release()
+    await asyncio.wait_for(waiting, 10)
+
+
+def test_checks_that_found_something_come_first_with_a_sample() -> None:
+    sound = CheckResult("a_sound_one", "One row nothing.", 0, pa.table({}))
+    broken = CheckResult("broken", "One row a quote that is crossed.", 2, pa.table({"bid": [2.0], "ask": [1.0]}))
+    shown = flows.quality.as_markdown([sound, broken])
+    assert shown.index("broken") < shown.index("a_sound_one")
+    assert "{'bid': 2.0, 'ask': 1.0}" in shown
