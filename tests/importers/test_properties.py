@@ -66,7 +66,7 @@ MAKERS = {"public": spot_trade, "stream": stream_trade, "depth": depth}
 
 
 @pytest.mark.parametrize("layout", MAKERS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(changes=st.lists(CHANGE, max_size=10), block_bytes=st.sampled_from([2_000, 1 << 20]))
 def test_every_row_is_written_or_quarantined_whatever_its_fields_are(
     empty_lake: Path, layout: str, changes: list[tuple[int, int, str]], block_bytes: int
@@ -84,7 +84,7 @@ def test_every_row_is_written_or_quarantined_whatever_its_fields_are(
         assert there == summary.rows_written
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     cuts=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 40), st.binary(max_size=10)), max_size=4),
     block_bytes=st.sampled_from([4_000, 1 << 20]),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from trifecta.capture import journal
-from trifecta.capture.importers import ImportSummary, detect
+from trifecta.capture.importers import ImportSummary, describe, detect
 from trifecta.market.quarantine import Reason
 
 from .conftest import Ask, Import
@@ -38,7 +38,7 @@ def aggregates(recorded: Path) -> Path:
 
 def named(summary: ImportSummary) -> set[tuple[int, Reason]]:
     """Rows and reasons of everything that was not believed."""
-    return {(item.position, refused.reason) for refused in summary.quarantined for item in refused.examples}
+    return {(example.row, refused.reason) for refused in summary.quarantined for example in refused.examples}
 
 
 def test_freqtrade_aggregates_are_taken_in_whole_and_without_a_gap(aggregates: Path, take: Import, ask: Ask) -> None:
@@ -80,6 +80,19 @@ def test_each_fault_put_into_the_trades_is_named_and_nothing_else(
     assert "id 348656871" in stored[0][1]
     assert "1741132734000000" in stored[1][1]
     assert stored[0][2].startswith("1741046401926777,trxusdt@trade,")
+
+
+def test_a_person_is_told_what_became_of_every_row(lasota: dict[str, Path], take: Import) -> None:
+    assert describe(take(lasota["negative trades"])) == [
+        f"{lasota['negative trades'].name}: binance_stream_trades, TRXUSDT at binance",
+        "  10,000 rows = 9,998 written + 2 quarantined",
+        "  from 2025-03-04 00:00:01+00:00 to 2025-03-04 00:47:59+00:00",
+        "  quarantined 1 x duplicate_id",
+        "    row 3: id 348656871, expected each id once",
+        "  quarantined 1 x from_the_future",
+        "    row 10000: receive_time 1741132734000000 is 23.2 h behind the event, expected 0.0 h as around it",
+        "  1 gaps: what they lack is in neither the file nor the lake",
+    ]
 
 
 def test_the_id_that_a_duplicate_displaced_stands_in_gaps_as_lost(

@@ -2,6 +2,6 @@
 
 from trifecta.capture.importers.importing import import_file
 from trifecta.capture.importers.registry import FORMATS, detect
-from trifecta.capture.importers.summary import ImportSummary, Refused, Written
+from trifecta.capture.importers.summary import Example, ImportSummary, Refused, Written, describe
 
-__all__ = ["FORMATS", "ImportSummary", "Refused", "Written", "detect", "import_file"]
+__all__ = ["FORMATS", "Example", "ImportSummary", "Refused", "Written", "describe", "detect", "import_file"]

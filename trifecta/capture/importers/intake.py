@@ -24,7 +24,7 @@ from trifecta.capture.importers.formats import Format
 from trifecta.capture.importers.held import Held
 from trifecta.capture.importers.recording import Recording
 from trifecta.capture.importers.rows import Fault, Ints
-from trifecta.capture.importers.summary import ImportSummary, Refused, Written
+from trifecta.capture.importers.summary import Example, ImportSummary, Refused, Written
 from trifecta.clock import Clock
 from trifecta.market.events import GapStatus
 from trifecta.market.instruments import Instrument
@@ -61,7 +61,7 @@ class Intake:
         self._first_ns = self._last_ns = 0
         self._written: defaultdict[str, int] = defaultdict(int)
         self._faults: defaultdict[Reason, int] = defaultdict(int)
-        self._examples: defaultdict[Reason, list[Quarantined]] = defaultdict(list)
+        self._examples: defaultdict[Reason, list[Example]] = defaultdict(list)
 
     def take(self, block: Block, found: Believed | Changes) -> None:
         """Stores a block. A block that was stored before changes nothing."""
@@ -115,7 +115,7 @@ class Intake:
         for item in found:
             self._faults[item.reason] += 1
             if len(self._examples[item.reason]) < MAX_EXAMPLES:
-                self._examples[item.reason].append(item)
+                self._examples[item.reason].append(Example(item.position, item.detail, item.payload))
         self._rows_quarantined += len({fault.row for fault in faults})
         stored = self._lake.version("quarantine", target.writer) if found else 0
         if fresh := [item for item in found if item.position > stored]:

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
-from trifecta.market.quarantine import Quarantined, Reason
+from trifecta.clock import NS_PER_S
+from trifecta.market.quarantine import Reason
 
 
-class Written(NamedTuple):
+@dataclass(frozen=True)
+class Written:
     """Rows that an import added to a table."""
 
     table: str
     rows: int
 
 
-class Refused(NamedTuple):
+@dataclass(frozen=True)
+class Example:
+    """One row of a file that was not believed."""
+
+    row: int  # from 1, without the header
+    detail: str
+    payload: str
+
+
+@dataclass(frozen=True)
+class Refused:
     """How often rows of a file were not believed for one reason, with the first few."""
 
     reason: Reason
     faults: int
-    examples: tuple[Quarantined, ...]
+    examples: tuple[Example, ...]
 
 
 @dataclass(frozen=True)
@@ -49,3 +61,33 @@ class ImportSummary:
     first_ns: int  # event time, 0 if no row is believed
     last_ns: int
     seconds: float
+
+
+def describe(summary: ImportSummary) -> list[str]:
+    """Lines that tell a person what an import did."""
+    parts = {
+        "written": summary.rows_written,
+        "there before": summary.duplicates,
+        "quarantined": summary.rows_quarantined,
+        "withheld": summary.withheld,
+    }
+    lines = [
+        f"{summary.path.name}: {summary.format}, {summary.symbol} at {summary.source}",
+        f"  {summary.rows:,} rows = " + " + ".join(f"{rows:,} {what}" for what, rows in parts.items() if rows),
+    ]
+    if summary.first_ns:
+        lines.append(f"  from {_utc(summary.first_ns)} to {_utc(summary.last_ns)}")
+    for refused in summary.quarantined:
+        lines.append(f"  quarantined {refused.faults:,} x {refused.reason}")
+        lines += [f"    {example.detail}" for example in refused.examples]
+    if summary.gaps:
+        lines.append(f"  {summary.gaps:,} gaps: what they lack is in neither the file nor the lake")
+    if summary.gaps_filled:
+        lines.append(f"  {summary.gaps_filled:,} known gaps filled")
+    if summary.recording:
+        lines.append(f"  depth changes are in a recording: trifecta replay {summary.recording}")
+    return lines
+
+
+def _utc(ns: int) -> str:
+    return datetime.fromtimestamp(ns / NS_PER_S, UTC).isoformat(sep=" ", timespec="seconds")
