@@ -8,7 +8,7 @@ from typing import NamedTuple
 from trifecta.capture.importers.files import Piece
 from trifecta.errors import DataError
 
-BLOCK_BYTES = 16 * 1024 * 1024
+BLOCK_BYTES = 8 * 1024 * 1024
 MAX_ROW_BYTES = 64 * 1024 * 1024
 
 Split = Callable[[bytes, bool], tuple[bytes, bytes]]
