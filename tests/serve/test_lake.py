@@ -87,8 +87,8 @@ async def archive(settings_of: MakeSettings) -> AsyncIterator[Archive]:
 async def test_restarted_sidecar_serves_at_once_from_the_lake(
     lake: Recorded, settings_of: MakeSettings, clock: ManualClock
 ) -> None:
-    front = create(settings_of(bus_address="tcp://127.0.0.1:1"), clock=clock)
-    await front.upkeep.start()
+    front = create(settings_of(), clock=clock)
+    await front.upkeep.warm()
     try:
         async with client_of(front) as client:
             found = (await client.get("/market-range")).json()
@@ -108,8 +108,8 @@ async def test_restarted_sidecar_does_not_serve_what_is_too_old(
     lake: Recorded, settings_of: MakeSettings, clock: ManualClock
 ) -> None:
     clock.advance(60)
-    front = create(settings_of(bus_address="tcp://127.0.0.1:1"), clock=clock)
-    await front.upkeep.start()
+    front = create(settings_of(), clock=clock)
+    await front.upkeep.warm()
     try:
         async with client_of(front) as client:
             answer = await client.get(SIMPLE_PATH)

@@ -73,7 +73,11 @@ def recent(count: int) -> list[OrderFlow]:
     return [msgspec.structs.replace(row, ts_recv=row.ts_event) for row in walk_seconds(count, start_s=end_s - count)]
 
 
-async def wait_for_age_below(client: httpx.AsyncClient, timestamp: str) -> dict[str, object]:
+def stamp(row: OrderFlow) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(row.ts_event // NS_PER_S))
+
+
+async def wait_for(client: httpx.AsyncClient, timestamp: str) -> dict[str, object]:
     """The first answer whose second is `timestamp`."""
     async with asyncio.timeout(DEADLINE_S):
         while True:
@@ -95,8 +99,8 @@ async def test_second_from_the_bus_is_the_answer_over_http(settings_of: MakeSett
             rows = recent(30)
             for row in rows:
                 publish(bus, row)
-            told = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(rows[-1].ts_event // NS_PER_S))
-            first = await wait_for_age_below(client, told)
+            told = stamp(rows[-1])
+            first = await wait_for(client, told)
             hits = front.service.counts.prepared_hits
             again = await client.get(SIMPLE_PATH)
             assert front.service.counts.prepared_hits == hits + 1
@@ -120,8 +124,8 @@ async def test_message_that_is_no_second_does_not_end_the_subscription(settings_
             rows = recent(30)
             for row in rows:
                 publish(bus, row)
-            told = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(rows[-1].ts_event // NS_PER_S))
-            assert (await wait_for_age_below(client, told))["source"] == "fallback"
+            told = stamp(rows[-1])
+            assert (await wait_for(client, told))["source"] == "fallback"
 
 
 @pytest.mark.system
@@ -131,10 +135,10 @@ async def test_without_a_bus_the_lake_is_followed(settings_of: MakeSettings) -> 
     rows = recent(40)
     lake.append("orderflow_1s", seconds_table(rows[:20]), writer="test", version=1)
     async with serving(settings) as (url, front), httpx.AsyncClient(base_url=url) as client:
-        assert (await client.get(SIMPLE_PATH)).status_code == 200
+        await wait_for(client, stamp(rows[19]))
         lake.append("orderflow_1s", seconds_table(rows[20:]), writer="test", version=2)
-        told = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(rows[-1].ts_event // NS_PER_S))
-        await wait_for_age_below(client, told)
+        told = stamp(rows[-1])
+        await wait_for(client, told)
         assert front.service.counts.polls >= 1
 
 
@@ -151,9 +155,9 @@ async def test_killed_sidecar_is_warm_when_it_is_back(settings_of: MakeSettings,
         for _ in range(2):
             process = start(tmp_path, port, address)
             try:
-                await asyncio.to_thread(bus.recv)  # it subscribed, so it has warmed up
+                await asyncio.to_thread(bus.recv)
                 async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-                    told = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(rows[-1].ts_event // NS_PER_S))
+                    told = stamp(rows[-1])
                     assert (await wait_for_listener(client, told))["source"] == "baseline"
             finally:
                 process.kill()
@@ -178,7 +182,7 @@ async def wait_for_listener(client: httpx.AsyncClient, timestamp: str) -> dict[s
     async with asyncio.timeout(DEADLINE_S):
         while True:
             try:
-                return await wait_for_age_below(client, timestamp)
+                return await wait_for(client, timestamp)
             except httpx.TransportError:
                 await asyncio.sleep(0.05)
 

@@ -118,19 +118,13 @@ class Predictor:
         self.latest = row
         if self._history.close_second(row.ts_event // NS_PER_S, row.high, row.low, row.last_price):
             self._to_fit = list(self._settings.horizons_s)
-        self.renew()
-        return True
-
-    def renew(self) -> None:
-        """Makes each forecast anew from what is known."""
-        if self.latest is None:
-            return
         for horizon_s in self._settings.horizons_s:
-            made = self._forecast(self.latest, horizon_s)
+            made = self._forecast(row, horizon_s)
             if made is None:
                 self.forecasts.pop(horizon_s, None)
             else:
                 self.forecasts[horizon_s] = made
+        return True
 
     def refit(self) -> bool:
         """Goes through the past of one horizon that has new minutes; false when none is left.

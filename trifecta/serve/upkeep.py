@@ -39,8 +39,7 @@ class Upkeep:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Warms up from the lake, then follows the bus."""
-        await self.warm()
+        """Starts to follow the bus, and to warm up from the lake meanwhile: a slow lake delays no answer."""
         self._tasks = [asyncio.create_task(run()) for run in (self._listen, self._refit, self._tend)]
 
     async def stop(self) -> None:
@@ -52,10 +51,6 @@ class Upkeep:
     async def warm(self) -> None:
         """Takes in the history that the lake holds, and forecasts from its newest second."""
         await self._ask_for_each(self._warm_one)
-        await self._refit_all()
-        for predictor in self._service.predictors.values():
-            predictor.renew()
-        self._service.answers.clear()
 
     async def heal(self) -> None:
         """Asks the lake for the seconds that the bus lost."""
@@ -91,18 +86,19 @@ class Upkeep:
 
     async def _refit(self) -> None:
         while True:
-            await self._refit_all()
+            for predictor in self._service.predictors.values():
+                await self._refit_one(predictor)
             await asyncio.sleep(REFIT_S)
 
-    async def _refit_all(self) -> None:
-        """Goes through the past of each instrument and horizon with new minutes, one at a time, answering between."""
-        for predictor in self._service.predictors.values():
-            while predictor.refit():
-                self._service.counts.refits += 1
-                await asyncio.sleep(0)
+    async def _refit_one(self, predictor: Predictor) -> None:
+        """Goes through the past of each horizon with new minutes, one at a time, with answers between."""
+        while predictor.refit():
+            self._service.counts.refits += 1
+            await asyncio.sleep(0)
 
     async def _tend(self) -> None:
         """What happens by the clock: the lake in place of a silent bus, holes filled, predictions saved each minute."""
+        await self.warm()
         minute, polled_s, healed_s = self._minute(), 0.0, self._clock.monotonic_s()
         while True:
             await asyncio.sleep(TICK_S)
@@ -135,6 +131,7 @@ class Upkeep:
         predictor.add_minutes(await self._archive.minutes(*key, HISTORY_MINUTES))
         rows = await self._archive.seconds(*key, 0, 2**63 - 1, self._longest_s)
         predictor.add_seconds(rows)
+        await self._refit_one(predictor)
         for row in rows[-1:]:
             self._service.take(row)
 
