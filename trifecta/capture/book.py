@@ -37,6 +37,7 @@ class _State(IntEnum):
     BEST_ASK = 2  # cell, _WINDOW where the side is empty
     LAST_ID = 3
     PHASE = 4
+    STRAYED = 5  # 1 once a price that may be the best lies outside the window
 
 
 class _Phase(IntEnum):
@@ -45,9 +46,9 @@ class _Phase(IntEnum):
     VALID = 2
 
 
-_LOW, _BID, _ASK, _ID, _PHASE = (int(slot) for slot in _State)
+_LOW, _BID, _ASK, _ID, _PHASE, _STRAYED = (int(slot) for slot in _State)
 _INVALID, _BRIDGING, _VALID = (int(phase) for phase in _Phase)
-_DONE, _MOVE, _BROKEN, _CROSSED = range(4)
+_DONE, _MOVE, _BROKEN, _CROSSED, _STRAY = range(5)
 
 BEST = np.dtype([("update_id", "i8"), ("bid", "i8"), ("bid_qty", "i8"), ("ask", "i8"), ("ask_qty", "i8")])
 """Best bid and ask right after one change."""
@@ -154,9 +155,12 @@ class Book:
                 return Applied(tops, bests[: cursor[2]], breaks)
             if why == _MOVE:
                 self._move()
+                continue
+            if why == _STRAY and self._follow_stray():
+                cursor = [cursor[0] + 1, cursor[1], _best(self._state, self._bids, self._asks, columns[4], cursor[2])]
             else:
                 if self.valid:  # else a snapshot did not bridge: nothing was lost, another one is needed
-                    breaks.append(self._broken(depth[cursor[0]], crossed=why == _CROSSED))
+                    breaks.append(self._broken(depth[cursor[0]], crossed=why != _BROKEN))
                 self._state[_PHASE] = _INVALID
                 cursor[0] += 1
 
@@ -193,8 +197,12 @@ class Book:
             return
         self._recent.append((depth, levels))
         self._recent_count += len(depth)
-        while len(self._recent) > 1 and self._recent_count - len(self._recent[0][0]) >= _RECENT:
-            self._recent_count -= len(self._recent.popleft()[0])
+        # To the change, so that it does not matter how they were batched.
+        while (extra := self._recent_count - _RECENT) > 0:
+            oldest, its_levels = self._recent.popleft()
+            self._recent_count -= min(extra, len(oldest))
+            if extra < len(oldest):
+                self._recent.appendleft((oldest[extra:], its_levels))
 
     def _store_far(self, levels: Events, rows: Int64s) -> None:
         for coded in rows.tolist():
@@ -209,10 +217,20 @@ class Book:
         bids, asks = self.levels()
         self._place(max(bids), min(asks), bids, asks)
 
+    def _follow_stray(self) -> bool:
+        """Moves the window to the best prices wherever they are; false where they cross."""
+        bids, asks = self.levels()
+        if bids and asks:
+            if max(bids) >= min(asks):
+                return False
+            self._place(max(bids), min(asks), bids, asks)
+        self._state[_STRAYED] = 0
+        return True
+
     def _place(self, best_bid: int, best_ask: int, bids: dict[int, int], asks: dict[int, int]) -> None:
         """Lays the window around the market and every level into it or into the far dicts."""
         low = (best_bid + best_ask) // 2 - _WINDOW // 2
-        self._state[_LOW] = low
+        self._state[_LOW], self._state[_STRAYED] = low, 0
         cells, fars = [], []
         for side in (bids, asks):
             near, far = np.zeros(_WINDOW, np.int64), {}
@@ -265,6 +283,8 @@ def _advance(state, bids, asks, depth, levels, moments, tops, bests, far, change
             n_far = _change(state, bids, asks, depth[change], levels, far, n_far)
             if state[_BID] >= state[_ASK]:
                 return change, moment, best, n_far, _CROSSED
+            if state[_STRAYED]:
+                return change, moment, best, n_far, _STRAY
             best = _best(state, bids, asks, bests, best)
         change += 1
     while moment < len(moments):
@@ -298,6 +318,7 @@ def _change(state, bids, asks, change, levels, far, n_far):  # type: ignore[no-u
     best_bid, best_ask = state[_BID], state[_ASK]
     start = change[_FIRST_LEVEL]
     middle = start + change[_BIDS]
+    stray = False
     for row in range(start, middle):
         cell = levels[row, 0] - low
         if 0 <= cell < cells:
@@ -307,6 +328,7 @@ def _change(state, bids, asks, change, levels, far, n_far):  # type: ignore[no-u
         else:
             far[n_far] = row
             n_far += 1
+            stray |= cell >= cells and levels[row, 1] > 0
     for row in range(middle, middle + change[_ASKS]):
         cell = levels[row, 0] - low
         if 0 <= cell < cells:
@@ -316,11 +338,15 @@ def _change(state, bids, asks, change, levels, far, n_far):  # type: ignore[no-u
         else:
             far[n_far] = -row - 1
             n_far += 1
+            stray |= cell < 0 and levels[row, 1] > 0
     while best_bid >= 0 and bids[best_bid] == 0:
         best_bid -= 1
     while best_ask < cells and asks[best_ask] == 0:
         best_ask += 1
     state[_BID], state[_ASK] = best_bid, best_ask
+    # A side without a level in the window may have some outside; a price beyond the other side's end crosses it,
+    # unless that side is empty.
+    state[_STRAYED] = stray or best_bid < 0 or best_ask >= cells
     state[_ID], state[_PHASE] = change[_LAST_ID], _VALID
     return n_far
 
