@@ -75,19 +75,19 @@ def test_lost_journal_goes_on_behind_what_the_lake_has(tmp_path: Path) -> None:
     assert [position for position, _, _ in flat(read(tmp_path))] == [1000, 5000]
 
 
-def test_receive_time_never_falls_even_across_a_restart(tmp_path: Path) -> None:
+def test_receive_time_always_rises_even_across_a_restart(tmp_path: Path) -> None:
     with JournalWriter.open(tmp_path) as writer:
         writer.append([(NOON + 5, b"a"), (NOON + 3, b"b")])
     with JournalWriter.open(tmp_path) as writer:
         frames = writer.append([(NOON, b"c")])
-    assert frames.ts_recv.tolist() == [NOON + 5]
-    assert [stamp for _, stamp, _ in flat(read(tmp_path))] == [NOON + 5] * 3
+    assert frames.ts_recv.tolist() == [NOON + 7]
+    assert [stamp for _, stamp, _ in flat(read(tmp_path))] == [NOON + 5, NOON + 6, NOON + 7]
 
 
 def test_line_end_inside_a_payload_becomes_a_space(tmp_path: Path) -> None:
     with JournalWriter.open(tmp_path) as writer:
         returned = writer.append([(NOON, b'{"a":\n1}\n'), (NOON, b"{}")])
-    assert flat(read(tmp_path)) == flat([returned]) == [(0, NOON, b'{"a": 1} '), (1, NOON, b"{}")]
+    assert flat(read(tmp_path)) == flat([returned]) == [(0, NOON, b'{"a": 1} '), (1, NOON + 1, b"{}")]
 
 
 def test_turns_over_by_size_and_compresses_what_is_closed(tmp_path: Path) -> None:
@@ -365,7 +365,7 @@ def test_reads_foreign_recordings_whatever_their_packing(tmp_path: Path, name: s
     else:
         path.write_bytes(text)
     payloads = [b"a", b"no stamp", b"b", b"172316125300000000 short", b"", b"last"]
-    assert flat(read_file(path, 7)) == [(7 + number, NOON, payload) for number, payload in enumerate(payloads)]
+    assert flat(read_file(path, 7)) == [(7 + number, NOON + number, payload) for number, payload in enumerate(payloads)]
 
 
 def test_truncated_recording_gives_what_it_holds_and_then_says_so(tmp_path: Path) -> None:

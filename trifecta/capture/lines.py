@@ -20,14 +20,13 @@ _POWERS = 10 ** np.arange(STAMP_DIGITS - 1, -1, -1, dtype=np.int64)
 _LARGEST_FIRST_DIGIT = 9  # int64 ends at 9.22e18: a stamp of 19 digits that begins with 9 may not fit
 
 
-def encode(batch: Sequence[tuple[int, bytes]], first_position: int, not_before: int) -> tuple[bytes, Frames]:
+def encode(batch: Sequence[tuple[int, bytes]], first_position: int, after: int) -> tuple[bytes, Frames]:
     """The lines of a batch of (ts_recv, payload), and the frames that reading them gives back.
 
-    A receive time below its predecessor's, or below `not_before`, is raised to it. A line end inside a payload becomes
-    a space: JSON never needs one.
+    A receive time that is not above its predecessor's, or above `after`, is raised to 1 ns above it: receive times
+    alone then tell the order of arrival. A line end inside a payload becomes a space: JSON never needs one.
     """
-    stamps = np.fromiter((stamp for stamp, _ in batch), np.int64, len(batch))
-    stamps = np.maximum(np.maximum.accumulate(stamps), not_before)
+    stamps = _rising(np.fromiter((stamp for stamp, _ in batch), np.int64, len(batch)), after)
     payloads = [payload for _, payload in batch]
     text = b"".join([b"%019d %b\n" % line for line in zip(stamps.tolist(), payloads, strict=True)])
     if text.count(b"\n") != len(batch):
@@ -39,7 +38,7 @@ def encode(batch: Sequence[tuple[int, bytes]], first_position: int, not_before: 
 def decode(chunks: Iterable[bytes], first_position: int, *, keep_unfinished: bool) -> Iterator[Frames]:
     """Frames of a text that comes in pieces, one batch a piece.
 
-    A line without a stamp is a frame too: its payload is the whole line, its receive time the one before it.
+    A line without a stamp is a frame too: its payload is the whole line, its receive time 1 ns behind the one before.
 
     Args:
         keep_unfinished: whether text behind the last line end is a line, or one still being written.
@@ -70,9 +69,15 @@ def _columns(text: bytes, first_position: int, last: int) -> Frames:
     ends = np.flatnonzero(buffer == _NEWLINE)
     starts = np.concatenate(([0], ends[:-1] + 1))
     stamps, stamped = _stamps(buffer, starts, ends)
-    stamps = np.maximum(np.maximum.accumulate(np.where(stamped, stamps, 0)), last)
+    stamps = _rising(np.where(stamped, stamps, 0), last)
     spans = zip((starts + _PREFIX * stamped).tolist(), ends.tolist(), strict=True)
     return Frames(first_position, stamps, [text[start:end] for start, end in spans])
+
+
+def _rising(stamps: npt.NDArray[np.int64], after: int) -> npt.NDArray[np.int64]:
+    """The stamps, each raised to 1 ns above the one before it, and above `after`, where it is not above."""
+    steps = np.arange(1, len(stamps) + 1)
+    return np.maximum(np.maximum.accumulate(stamps - steps), after) + steps
 
 
 def _stamps(

@@ -120,7 +120,7 @@ class Frames(NamedTuple):
     """Consecutive lines of a journal: what a socket or a REST call brought, untouched."""
 
     first_position: int
-    ts_recv: npt.NDArray[np.int64]  # (n,), ns, never falling
+    ts_recv: npt.NDArray[np.int64]  # (n,), ns, always rising: the order of arrival
     payloads: list[bytes]  # n
 
 
