@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -35,9 +36,9 @@ class Instrument:
         return to_ticks(quantities, self.qty_scale)
 
 
-MISFIT = np.iinfo(np.int64).min
+MISFIT = int(np.iinfo(np.int64).min)
 _LARGEST_EXACT = 2.0**53
-_EPSILON = np.finfo(np.float64).eps
+_EPSILON = float(np.finfo(np.float64).eps)
 
 
 def to_ticks(values: npt.NDArray[np.float64], scale: int) -> npt.NDArray[np.int64]:
@@ -45,12 +46,20 @@ def to_ticks(values: npt.NDArray[np.float64], scale: int) -> npt.NDArray[np.int6
 
     `MISFIT` marks a value that is not finite, too large to be exact in float64, or not a whole number of ticks.
     """
-    with np.errstate(invalid="ignore", over="ignore"):
-        scaled = values * 10.0**scale
-        ticks = np.rint(scaled)
+    ticks: npt.NDArray[np.int64] = _to_ticks(np.ascontiguousarray(values, np.float64), 10.0**scale)
+    return ticks
+
+
+@numba.njit(cache=True)
+def _to_ticks(values, per_unit):  # type: ignore[no-untyped-def]
+    ticks = np.empty(len(values), np.int64)
+    for row in range(len(values)):
+        scaled = values[row] * per_unit
+        whole = np.rint(scaled)
         # Reading the decimal text and scaling it round by half a unit in the last place each.
-        fits = (np.abs(scaled) < _LARGEST_EXACT) & (np.abs(scaled - ticks) <= 4 * _EPSILON * np.abs(scaled) + 1e-6)
-    return np.where(fits, ticks, MISFIT).astype(np.int64)
+        fits = abs(scaled) < _LARGEST_EXACT and abs(scaled - whole) <= 4 * _EPSILON * abs(scaled) + 1e-6
+        ticks[row] = np.int64(whole) if fits else MISFIT
+    return ticks
 
 
 def decimals(text: str) -> int:

@@ -18,10 +18,9 @@ connection asked for them. Formats: Binance's public API documentation, "WebSock
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -32,12 +31,24 @@ from trifecta.market.events import BAR, DEPTH, QUOTE, TRADE, Frames, Side
 from trifecta.market.instruments import Instrument
 from trifecta.market.quarantine import Quarantined, Reason, value_reason
 from trifecta.venues import binance_answers as answers
-from trifecta.venues.binance_frames import DepthFrame, KlineFrame, QuoteFrame, TradeFrame
-from trifecta.venues.columns import fill, levels, to_ns
+from trifecta.venues.binance_frames import (
+    CheckedDepth,
+    CheckedDepthFrame,
+    Depth,
+    DepthFrame,
+    KlineFrame,
+    QuoteFrame,
+    TradeFrame,
+)
+from trifecta.venues.columns import column, fill, levels, to_ns
+from trifecta.venues.decimals import read_levels
 from trifecta.venues.venue import Decoded, Events, Fault, SymbolEvents, Venue
 
 STREAMS = ("trade", "bookTicker", "depth@100ms", "kline_1m")
+Key = TypeVar("Key")
 _STREAM_PREFIX = b'{"stream":"'
+_BEGINNING = itemgetter(slice(40))  # of a frame: holds a name of 28 letters, and nothing that differs within a stream
+_NO_ROWS = np.empty(0, np.int64)
 
 
 class _Group(NamedTuple):
@@ -76,30 +87,63 @@ def streams(symbols: Iterable[str]) -> list[str]:
 def decode(frames: Frames, instruments: Mapping[str, Instrument]) -> Decoded:
     """Events of a batch of journal frames, by symbol. Unreadable frames are quarantined with their reason."""
     decoded = Decoded(event_times=np.zeros(len(frames.payloads), np.int64))
-    by_stream: defaultdict[bytes, list[int]] = defaultdict(list)
-    for index, payload in enumerate(frames.payloads):
-        if payload.startswith(_STREAM_PREFIX):
-            by_stream[payload[11 : payload.find(b'"', 11)]].append(index)
-        else:
-            _answer(frames, index, instruments, decoded)
-    for symbol, stream, found in _merged(by_stream):
-        rows = np.array(found, np.int64)
-        payloads = [frames.payloads[row] for row in found]
+    rows_of = _rows_by_stream(frames.payloads)
+    for row in rows_of.pop(None, _NO_ROWS).tolist():
+        _answer(frames, row, instruments, decoded)
+    for symbol, stream, rows in _merged(rows_of):
+        payloads = list(map(frames.payloads.__getitem__, rows.tolist()))
         group = _Group(symbol, stream, rows, frames.first_position + rows, frames.ts_recv[rows], payloads)
         _stream(group, instruments, decoded)
     return decoded
 
 
-def _merged(by_stream: Mapping[bytes, list[int]]) -> Iterator[tuple[str, str, list[int]]]:
+class _Numbered(dict[Key, int]):
+    """Numbers what it is asked for, in the order it is first asked."""
+
+    def __missing__(self, key: Key) -> int:
+        self[key] = number = len(self)
+        return number
+
+
+def _rows_by_stream(payloads: list[bytes]) -> dict[bytes | None, npt.NDArray[np.int64]]:
+    """Rows of each stream's frames, by its name; under None those that are not a stream's.
+
+    Frames of a stream begin alike, so names are read from the few beginnings and not from each frame.
+    """
+    beginnings = _Numbered[bytes]()
+    numbers = column(list(map(beginnings.__getitem__, map(_BEGINNING, payloads))))
+    if not all(map(_shows_name, beginnings)):
+        beginnings = _Numbered[bytes]()
+        numbers = column([beginnings[payload] for payload in payloads])
+    codes = _Numbered[bytes | None]()
+    of_row = column([codes[_stream_name(beginning)] for beginning in beginnings])[numbers]
+    return {name: np.flatnonzero(of_row == code) for name, code in codes.items()}
+
+
+def _stream_name(beginning: bytes) -> bytes | None:
+    """Name of the stream that frames with this beginning belong to; None where they are not a stream's."""
+    if not beginning.startswith(_STREAM_PREFIX):
+        return None
+    name, end, _ = beginning[len(_STREAM_PREFIX) :].partition(b'"')
+    return name if end else b""
+
+
+def _shows_name(beginning: bytes) -> bool:
+    return not beginning.startswith(_STREAM_PREFIX) or b'"' in beginning[len(_STREAM_PREFIX) :]
+
+
+def _merged(
+    rows_of: Mapping[bytes | None, npt.NDArray[np.int64]],
+) -> Iterator[tuple[str, str, npt.NDArray[np.int64]]]:
     """(symbol, stream, rows) with the rows of `depth`, `depth@100ms` and the like in one, in the order they came."""
-    merged: dict[tuple[str, str], tuple[str, list[int]]] = {}
-    for name, rows in by_stream.items():
-        symbol, _, stream = name.decode("ascii", "replace").partition("@")
+    merged: dict[tuple[str, str], tuple[str, list[npt.NDArray[np.int64]]]] = {}
+    for name, rows in rows_of.items():
+        symbol, _, stream = (name or b"").decode("ascii", "replace").partition("@")
         kind = _kind(stream)
         _, found = merged.setdefault((symbol.upper(), kind if kind in _KINDS else stream), (stream, []))
-        found += rows
+        found.append(rows)
     for (symbol, _), (stream, found) in merged.items():
-        yield symbol, stream, sorted(found)
+        yield symbol, stream, found[0] if len(found) == 1 else np.sort(np.concatenate(found))
 
 
 def _kind(stream: str) -> str:
@@ -152,10 +196,10 @@ def _read(decoder: msgspec.json.Decoder[Any], group: _Group, decoded: Decoded) -
 def _trades(group: _Group, records: list[TradeFrame], instrument: Instrument, decoded: Decoded) -> None:
     data = [record.data for record in records]
     events = group.events(TRADE)
-    events["trade_id"] = [d.t for d in data]
-    events["ts_event"] = to_ns(np.array([d.T for d in data], np.int64))
+    events["trade_id"] = column([d.t for d in data])
+    events["ts_event"] = to_ns(column([d.T for d in data]))
     events["count"] = 1
-    events["side"] = np.where([d.m for d in data], Side.SELL, Side.BUY)
+    events["side"] = np.where(column([d.m for d in data], np.bool_), Side.SELL, Side.BUY)
     good, faults = fill(events, {"price": [d.p for d in data], "qty": [d.q for d in data]}, instrument)
     faults += _untimed(events, good)
     _quarantine(group, faults, decoded)
@@ -166,8 +210,8 @@ def _trades(group: _Group, records: list[TradeFrame], instrument: Instrument, de
 def _quotes(group: _Group, records: list[QuoteFrame], instrument: Instrument, decoded: Decoded) -> None:
     data = [record.data for record in records]
     events = group.events(QUOTE)
-    events["update_id"] = [d.u for d in data]
-    events["ts_event"] = to_ns(np.array([d.T for d in data], np.int64))
+    events["update_id"] = column([d.u for d in data])
+    events["ts_event"] = to_ns(column([d.T for d in data]))
     columns = {
         "bid": [d.b for d in data],
         "bid_qty": [d.B for d in data],
@@ -185,26 +229,49 @@ def _quotes(group: _Group, records: list[QuoteFrame], instrument: Instrument, de
 
 
 def _depth(group: _Group, records: list[DepthFrame], instrument: Instrument, decoded: Decoded) -> None:
-    data = [record.data for record in records]
+    sides = [side for record in records for side in (record.data.b, record.data.a)]
+    plain = read_levels(sides, instrument)
+    if plain is None:
+        _checked_depth(group, instrument, decoded)
+    else:
+        _changes(group, [record.data for record in records], *plain, [], decoded)
+
+
+def _checked_depth(group: _Group, instrument: Instrument, decoded: Decoded) -> None:
+    """The same with every level decoded, to tell which one is wrong."""
+    group, records = _read(_CHECKED_DEPTH, group, decoded)
+    data: list[CheckedDepth] = [record.data for record in records]
+    sides = [side for d in data for side in (d.b, d.a)]
+    counts = column([len(side) for side in sides])
+    rows, fit = levels(sides, int(counts.sum()), instrument)
+    owners = np.repeat(np.arange(len(sides)) // 2, counts)
+    bad = np.unique(owners[~fit]).tolist()
+    faults = [_level_fault(row, [*data[row].b, *data[row].a], instrument) for row in bad]
+    _changes(group, data, rows, counts, faults, decoded)
+
+
+def _changes(
+    group: _Group,
+    data: Sequence[Depth | CheckedDepth],
+    rows: Events,
+    counts: npt.NDArray[np.int64],
+    faults: list[Fault],
+    decoded: Decoded,
+) -> None:
+    """Changes of the book; `counts` are the levels of each side, bids first, in `rows`."""
     events = group.events(DEPTH)
-    events["ts_event"] = to_ns(np.array([d.E for d in data], np.int64))
-    events["first_id"] = [d.U for d in data]
-    events["last_id"] = [d.u for d in data]
-    events["previous_id"] = [d.pu for d in data]
-    events["bids"] = [len(d.b) for d in data]
-    events["asks"] = [len(d.a) for d in data]
-    counts = events["bids"].astype(np.int64) + events["asks"]
-    events["first_level"] = np.cumsum(counts) - counts
-    rows, fit = levels(chain.from_iterable((d.b, d.a) for d in data), int(counts.sum()), instrument)
+    events["ts_event"] = to_ns(column([d.E for d in data]))
+    events["first_id"] = column([d.U for d in data])
+    events["last_id"] = column([d.u for d in data])
+    events["previous_id"] = column([d.pu for d in data])
+    events["bids"], events["asks"] = counts[::2], counts[1::2]
+    events["first_level"] = (np.cumsum(counts) - counts)[::2]
     good = np.ones(len(events), np.bool_)
-    faults = []
-    for row in np.unique(np.repeat(np.arange(len(events)), counts)[~fit]):
-        good[row] = False
-        faults.append(_level_fault(int(row), [*data[row].b, *data[row].a], instrument))
-    for row in np.flatnonzero(good & (events["first_id"] > events["last_id"])):
+    good[[fault.row for fault in faults]] = False
+    for row in np.flatnonzero(good & (events["first_id"] > events["last_id"])).tolist():
         good[row] = False
         detail = f"U = {data[row].U}: expected at most u = {data[row].u}"
-        faults.append(Fault(int(row), Reason.OUT_OF_ORDER, detail))
+        faults.append(Fault(row, Reason.OUT_OF_ORDER, detail))
     faults += _untimed(events, good)
     _quarantine(group, faults, decoded)
     decoded.event_times[group.rows[good]] = events["ts_event"][good]
@@ -264,6 +331,7 @@ def _quarantine(group: _Group, faults: list[Fault], decoded: Decoded) -> None:
         )
 
 
+_CHECKED_DEPTH = msgspec.json.Decoder(CheckedDepthFrame, strict=False)
 _KINDS = {
     "trade": _Kind(msgspec.json.Decoder(TradeFrame, strict=False), _trades),
     "bookTicker": _Kind(msgspec.json.Decoder(QuoteFrame, strict=False), _quotes),

@@ -8,6 +8,7 @@ import msgspec
 
 Levels = list[tuple[float, float]]
 Id = Annotated[int, msgspec.Meta(ge=0, le=2**62)]  # the columns hold 64 bits, and the id behind it must fit too
+PreviousId = Annotated[int, msgspec.Meta(ge=-1, le=2**62)]
 Time = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
 LATEST_MS = 9_000_000_000_000  # in the year 2255; as ns it still fits
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
@@ -34,9 +35,20 @@ class Depth(msgspec.Struct, gc=False):
     E: Time
     U: Id
     u: Id
+    b: msgspec.Raw
+    a: msgspec.Raw
+    pu: PreviousId = -1
+
+
+class CheckedDepth(msgspec.Struct, gc=False):
+    """The same with its levels decoded: slower, and an error names the one that is wrong."""
+
+    E: Time
+    U: Id
+    u: Id
     b: Levels
     a: Levels
-    pu: Annotated[int, msgspec.Meta(ge=-1, le=2**62)] = -1
+    pu: PreviousId = -1
 
 
 class Bar(msgspec.Struct, gc=False):
@@ -69,6 +81,10 @@ class QuoteFrame(msgspec.Struct, gc=False):
 
 class DepthFrame(msgspec.Struct, gc=False):
     data: Depth
+
+
+class CheckedDepthFrame(msgspec.Struct, gc=False):
+    data: CheckedDepth
 
 
 class KlineFrame(msgspec.Struct, gc=False):
