@@ -35,7 +35,9 @@ def main() -> int:
         # Each is imported when its turn comes: what one loads must not weigh on the memory of the one before it.
         verdicts += import_module(f"tests.bench.{name}").measure(quick=asked.quick)
     if asked.json:
-        print(json.dumps({"load": os.getloadavg()[0], "verdicts": [{**v._asdict(), "holds": v.holds} for v in verdicts]}))
+        print(
+            json.dumps({"load": os.getloadavg()[0], "verdicts": [{**v._asdict(), "holds": v.holds} for v in verdicts]})
+        )
     else:
         Console(width=None).print(_table(verdicts))
     return 0 if all(verdict.holds for verdict in verdicts) else 1

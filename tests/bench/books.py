@@ -47,7 +47,9 @@ def measure(*, quick: bool) -> list[Verdict]:
                 contestants = {"live": lambda: cpu_s(live), "bulk": lambda: cpu_s(bulk), "SortedDict": sorted_dict.run}
                 took = race(contestants, 3 if quick else 9)
         except PeerMissingError as error:
-            return [Verdict(f"book {name} / SortedDict", None, "x", target, note=str(error)) for name, target in TARGETS]
+            return [
+                Verdict(f"book {name} / SortedDict", None, "x", target, note=str(error)) for name, target in TARGETS
+            ]
     return [
         Verdict(
             f"book {name} / SortedDict",
