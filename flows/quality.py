@@ -25,7 +25,7 @@ def check(connection: duckdb.DuckDBPyConnection) -> list[CheckResult]:
 
 
 @task(task_run_name="show {key}", **STEP)
-async def show(key: str, rows: list[dict[str, Any]], about: str) -> None:
+async def show(key: str, rows: list[dict[str, str]], about: str) -> None:
     await acreate_table_artifact(key=key, table=rows, description=about)
 
 
@@ -35,7 +35,7 @@ async def quality() -> int:
     with session(Lake(load().lake)) as connection:
         results = check(connection)
         await acreate_markdown_artifact(key="checks", markdown=as_markdown(results), description="What cannot be true")
-        await show("counts", [row._asdict() for row in counts(connection)], "What each table holds")
+        await show("counts", counted(connection), "What each table holds")
         await show("gaps", records(connection, GAPS), "What the feeds skipped, newest first")
         await show("lag", records(connection, LAG), "Receive time behind event time, by minute")
     broken = [result.name for result in results if result.rows]
@@ -57,6 +57,14 @@ def as_markdown(results: list[CheckResult]) -> str:
     return "\n".join(lines)
 
 
-def records(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
-    rows = connection.sql(sql, params=[MOST_ROWS]).to_arrow_table().to_pylist()
-    return [{name: str(value) if value is not None else "" for name, value in row.items()} for row in rows]
+def counted(connection: duckdb.DuckDBPyConnection) -> list[dict[str, str]]:
+    return [_texts(row._asdict()) for row in counts(connection)]
+
+
+def records(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, str]]:
+    return [_texts(row) for row in connection.sql(sql, params=[MOST_ROWS]).to_arrow_table().to_pylist()]
+
+
+def _texts(row: dict[str, Any]) -> dict[str, str]:
+    """Artifacts are JSON, which has no times and no NaN."""
+    return {name: "" if value is None else str(value) for name, value in row.items()}

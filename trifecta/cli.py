@@ -115,8 +115,9 @@ def up(
 def down() -> None:
     """Stop a system that was started in another terminal."""
     from trifecta import supervisor
+    from trifecta.clock import SystemClock
 
-    ran = supervisor.down(_settings())
+    ran = supervisor.down(_settings(), SystemClock())
     out.print("stopped" if ran else "nothing was running")
 
 

@@ -10,12 +10,12 @@ import json
 import math
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import psutil
 import zmq
 
 from trifecta import bus
@@ -191,7 +191,7 @@ def end_all(settings: Settings) -> None:
             path.unlink(missing_ok=True)
 
 
-def down(settings: Settings) -> bool:
+def down(settings: Settings, clock: Clock) -> bool:
     """Stops the system that another terminal started; returns whether anything ran.
 
     A file asks the supervisor, which works the same on Windows; one that does not react is killed.
@@ -200,9 +200,11 @@ def down(settings: Settings) -> bool:
     supervisor = running.get(NAME)
     if supervisor is not None:
         (settings.run_dir / "stop").touch()
-        with suppress(psutil.TimeoutExpired):
-            supervisor.wait(DOWN_BOUND_S)
-        processes.end([supervisor], grace_s=GRACE_S)
+        end_s = clock.monotonic_s() + DOWN_BOUND_S
+        while processes.find(settings.run_dir, NAME) is not None and clock.monotonic_s() < end_s:
+            time.sleep(TICK_S)
+        if processes.find(settings.run_dir, NAME) is not None:
+            processes.end([supervisor], grace_s=GRACE_S)
     end_all(settings)
     return bool(running)
 

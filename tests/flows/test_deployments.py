@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,19 @@ import flows.retention
 from flows.deploy import DEPLOYMENT, QUEUE, ROOT
 from flows.retry import transient
 from trifecta.capture.lock import FolderLock
+from trifecta.capture.replay import replay
+from trifecta.clock import ManualClock
 from trifecta.errors import PermanentError, TransientError
+from trifecta.ops import warm
 from trifecta.ops.parts import POOL
 from trifecta.settings import load
+from warehouse import Lake, session
 from warehouse.errors import BusyError
 from warehouse.quality import CheckResult
 
 DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 LONG_RUNNING = {"ingest"}
+SHOWN = (flows.quality.GAPS, flows.quality.LAG)
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment["name"])
@@ -89,3 +95,14 @@ def test_checks_that_found_something_come_first_with_a_sample() -> None:
     shown = flows.quality.as_markdown([sound, broken])
     assert shown.index("broken") < shown.index("a_sound_one")
     assert "{'bid': 2.0, 'ask': 1.0}" in shown
+
+
+async def test_counts_gaps_and_lag_of_a_lake_can_be_shown(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    lines = tmp_path / "frames.log"
+    lines.write_text(warm.lines())
+    replay([lines], lake=lake, clock=ManualClock(), source="sim_binance")
+    with session(lake) as connection:
+        shown = [flows.quality.counted(connection), *(flows.quality.records(connection, sql) for sql in SHOWN)]
+    assert json.loads(json.dumps(shown)) == shown
+    assert {"trades", "quotes"} <= {row["table"] for row in shown[0]}
