@@ -12,7 +12,7 @@ import numpy.typing as npt
 from trifecta.capture.book import BEST, Book, Break
 from trifecta.capture.sequence import TradeSequence
 from trifecta.features.orderflow import FLOW, WINDOW_S, OrderFlowWindow
-from trifecta.market.events import QUOTE, TOP, GapStatus, Seconds
+from trifecta.market.events import QUOTE, TOP, Seconds
 from trifecta.market.instruments import Instrument
 from trifecta.market.quarantine import Gap
 from trifecta.venues.venue import Events, SymbolEvents
@@ -28,6 +28,16 @@ class Snapshot(NamedTuple):
     last_id: int
     bids: Events
     asks: Events
+
+
+class Refetched(NamedTuple):
+    """Trades that were asked for again, among the frames."""
+
+    position: int
+    ts_recv: int
+    asked: tuple[int, int]  # first and last id
+    trades: Events
+    error: str  # why the venue refused for good
 
 
 class Feed:
@@ -51,12 +61,21 @@ class Feed:
         self._window = OrderFlowWindow(self.instrument, open_end)
         self._incomplete_until = open_end - 1
 
-    def trades(self, events: Events) -> tuple[Events, list[Gap]]:
-        """Trades to keep, and gaps that opened or closed."""
-        kept, gaps, duplicates = self.sequence.admit(events)
-        self.counts["trades"] += len(kept)
-        self.counts["duplicates"] += duplicates
-        return kept, gaps
+    def trades(self, events: Events, answers: Sequence[Refetched]) -> tuple[Events, list[Gap]]:
+        """Trades to keep, in the order they came, and gaps that opened or closed."""
+        parts, gaps, done = [], [], 0
+        for answer in answers:
+            upto = int(np.searchsorted(events["position"], answer.position))
+            kept, changed = self._admit(events[done:upto])
+            again, closed = self.sequence.backfill(
+                answer.trades, answer.asked, answer.position, answer.ts_recv, answer.error
+            )
+            self.counts["trades"] += len(again)
+            parts += [kept, again]
+            gaps += changed + closed
+            done = upto
+        kept, changed = self._admit(events[done:])
+        return np.concatenate([*parts, kept]) if parts else kept, gaps + changed
 
     def quotes(self, events: Events) -> Events:
         """Quotes that are newer than every quote before them."""
@@ -103,9 +122,8 @@ class Feed:
         """FLOW rows of the seconds that closed."""
         if self._window is None:
             return np.empty(0, FLOW)
-        opened = [gap for gap in gaps if gap.status is GapStatus.OPEN]
         until: npt.NDArray[np.int64] = np.full(len(seconds.ends), self._incomplete_until)
-        for gap in opened:
+        for gap in gaps:
             until[seconds.positions > gap.position] = max(gap.ts_to, self._incomplete_until)
             self._incomplete_until = max(gap.ts_to, self._incomplete_until)
         complete = seconds.ends - _WINDOW_NS > until
@@ -119,6 +137,12 @@ class Feed:
                 self.bar_opens.add(opened)
                 fresh.append(row)
         return events[fresh]
+
+    def _admit(self, events: Events) -> tuple[Events, list[Gap]]:
+        kept, gaps, duplicates = self.sequence.admit(events)
+        self.counts["trades"] += len(kept)
+        self.counts["duplicates"] += duplicates
+        return kept, gaps
 
     def _check(self, bests: Events) -> None:
         """Compares quotes with the rebuilt book of the same update id."""

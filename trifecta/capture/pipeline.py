@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ import pyarrow as pa
 
 from trifecta.capture import rows
 from trifecta.capture.book import Break
-from trifecta.capture.feed import Feed, Snapshot
+from trifecta.capture.feed import Feed, Refetched, Snapshot
 from trifecta.capture.seconds import EventTime
 from trifecta.errors import DataError
 from trifecta.features.orderflow import FLOW
@@ -36,6 +37,18 @@ class Rows(NamedTuple):
     @property
     def total(self) -> int:
         return sum(table.num_rows for table, _ in self.tables.values())
+
+
+@dataclass
+class _Answers:
+    """What REST answers among a batch of frames say of one symbol, in the order they came."""
+
+    snapshots: list[Snapshot] = field(default_factory=list)
+    refetched: list[Refetched] = field(default_factory=list)
+    bars: list[Events] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.snapshots or self.refetched or self.bars)
 
 
 class Pipeline:
@@ -64,16 +77,18 @@ class Pipeline:
         if future.any():
             self._from_the_future(frames, decoded, future)
         self._quarantined += decoded.quarantined
-        snapshots = self._answers(decoded)
+        answers = self._answers(decoded)
         for symbol, feed in self.feeds.items():
-            self._symbol(feed, decoded.symbols.get(symbol) or SymbolEvents(), snapshots[symbol], seconds)
+            self._symbol(feed, decoded.symbols.get(symbol) or SymbolEvents(), answers[symbol], seconds)
         self.counts["frames"] += len(frames.payloads)
         self.last_position = frames.first_position + len(frames.payloads) - 1
 
     def take(self) -> Rows:
         """Drains what was accumulated."""
         by_table: defaultdict[str, list[tuple[pa.Table, npt.NDArray[np.int64]]]] = defaultdict(list)
-        for (symbol, kind), parts in self._events.items():
+        self._gaps.sort(key=_position)
+        self._quarantined.sort(key=_position)
+        for (symbol, kind), parts in sorted(self._events.items()):
             events = np.concatenate(parts)
             table = rows.BUILDERS[kind](self.source, self.feeds[symbol].instrument, events)
             by_table[kind].append((table, events["position"]))
@@ -136,6 +151,7 @@ class Pipeline:
         total["quarantined"] += len(self._quarantined)
         for feed in self.feeds.values():
             total.update(feed.counts)
+            total["gaps"] += feed.sequence.opened
         return total
 
     def _event_time(self, frames: Frames, decoded: Decoded) -> tuple[Seconds, npt.NDArray[np.bool_]]:
@@ -165,21 +181,22 @@ class Pipeline:
                         Quarantined(at, ts_recv, symbol, kind, Reason.FROM_THE_FUTURE, detail, text)
                     )
 
-    def _symbol(self, feed: Feed, events: SymbolEvents, snapshots: list[Snapshot], seconds: Seconds) -> None:
-        if not (len(seconds.ends) or snapshots or any(len(getattr(events, kind)) for kind in _KINDS)):
+    def _symbol(self, feed: Feed, events: SymbolEvents, answers: _Answers, seconds: Seconds) -> None:
+        if not (len(seconds.ends) or answers or any(len(getattr(events, kind)) for kind in _KINDS)):
             return
         symbol = feed.instrument.symbol
-        trades, gaps = feed.trades(events.trades)
+        trades, gaps = feed.trades(events.trades, answers.refetched)
         quotes = feed.quotes(events.quotes)
-        tops, breaks = feed.take_book(events, snapshots, seconds)
+        tops, breaks = feed.take_book(events, answers.snapshots, seconds)
         flow = feed.flow(trades, seconds, tops, gaps)
+        bars = np.concatenate([events.bars, *answers.bars])
+        bars = bars[np.argsort(bars["position"], kind="stable")]
         self._keep(symbol, "trades", trades)
         self._keep(symbol, "quotes", quotes)
-        self._keep(symbol, "bars", feed.bars(events.bars))
+        self._keep(symbol, "bars", feed.bars(bars))
         self._keep(symbol, "orderflow_1s", flow)
         self._keep(symbol, "book_top", tops)
         self._gaps += gaps
-        self.counts["gaps"] += sum(gap.status is GapStatus.OPEN for gap in gaps)
         for at in breaks:
             self._book_broke(symbol, at)
         self._fresh += [(symbol, row) for row in flow]
@@ -207,40 +224,38 @@ class Pipeline:
         )
         self.counts["gaps"] += 1
 
-    def _answers(self, decoded: Decoded) -> defaultdict[str, list[Snapshot]]:
-        """Takes in REST answers; hands on the depth snapshots, by symbol."""
-        snapshots: defaultdict[str, list[Snapshot]] = defaultdict(list)
+    def _answers(self, decoded: Decoded) -> defaultdict[str, _Answers]:
+        """What REST answers say of each symbol."""
+        answers: defaultdict[str, _Answers] = defaultdict(_Answers)
         for answer in decoded.answers:
             try:
                 if answer.kind == "time":
                     offset, round_trip = self._venue.read_clock(answer)
                     self._clock.append((answer.position, answer.ts_recv, offset, round_trip))
                 elif answer.kind != "exchangeInfo":
-                    self._symbol_answer(answer, snapshots)
+                    self._symbol_answer(answer, answers)
             except DataError as error:
                 self._quarantine(answer, Reason.MALFORMED, str(error))
-        return snapshots
+        return answers
 
-    def _symbol_answer(self, answer: Answer, snapshots: defaultdict[str, list[Snapshot]]) -> None:
+    def _symbol_answer(self, answer: Answer, answers: defaultdict[str, _Answers]) -> None:
         feed = self.feeds.get(answer.symbol)
         if feed is None:
             self._quarantine(answer, Reason.UNKNOWN_SYMBOL, f"no {answer.kind} of {answer.symbol!r} was asked for")
         elif answer.kind == "depth":
-            snapshots[answer.symbol].append(
-                Snapshot(answer.position, *self._venue.read_snapshot(answer, feed.instrument))
-            )
+            book = self._venue.read_snapshot(answer, feed.instrument)
+            answers[answer.symbol].snapshots.append(Snapshot(answer.position, *book))
         elif answer.kind == "klines":
-            events, faults = self._venue.read_bars(answer, feed.instrument)
-            self._keep(answer.symbol, "bars", feed.bars(events))
+            bars, faults = self._venue.read_bars(answer, feed.instrument)
+            answers[answer.symbol].bars.append(bars)
             self._faults(answer, faults)
         else:
-            empty = (np.empty(0, TRADE), list[Fault]())
-            events, faults = empty if answer.error else self._venue.read_trades(answer, feed.instrument)
+            trades, faults = np.empty(0, TRADE), list[Fault]()
+            if not answer.error:
+                trades, faults = self._venue.read_trades(answer, feed.instrument)
             asked = (answer.first_id, answer.last_id)
-            kept, gaps = feed.sequence.backfill(events, asked, answer.position, answer.ts_recv, answer.error)
-            self._keep(answer.symbol, "trades", kept)
-            self._gaps += gaps
-            feed.counts["trades"] += len(kept)
+            told = Refetched(answer.position, answer.ts_recv, asked, trades, answer.error)
+            answers[answer.symbol].refetched.append(told)
             self._faults(answer, faults)
 
     def _faults(self, answer: Answer, faults: list[Fault]) -> None:
@@ -252,6 +267,10 @@ class Pipeline:
         self._quarantined.append(
             Quarantined(answer.position, answer.ts_recv, answer.symbol, answer.kind, reason, detail, text)
         )
+
+
+def _position(item: Gap | Quarantined) -> int:
+    return item.position
 
 
 def _positions(found: Sequence[Gap] | Sequence[Quarantined]) -> npt.NDArray[np.int64]:

@@ -12,6 +12,7 @@ from trifecta.market.quarantine import Gap
 
 Events = npt.NDArray[np.void]
 STREAM = "trade"
+MAX_REFETCHED = 10_000_000  # trades of one gap; remembering which of them arrived takes two bytes each
 
 
 @dataclass
@@ -57,6 +58,7 @@ class TradeSequence:
         self._symbol = symbol
         self._next_id = -1
         self._last_ts = 0
+        self.opened = 0
         self.missing: dict[str, Missing] = {}
         """By gap id."""
 
@@ -122,6 +124,11 @@ class TradeSequence:
             ts_to=int(trade["ts_event"]),
             reason="ids were skipped",
         )
+        self.opened += 1
+        skipped = gap.last_id - gap.first_id + 1
+        if skipped > MAX_REFETCHED:
+            why = f"{skipped} of {skipped} trades are lost: no more than {MAX_REFETCHED} are fetched again, import them"
+            return gap._replace(status=GapStatus.LOST, reason=why)
         self.missing[gap.gap_id] = Missing(gap)
         return gap
 

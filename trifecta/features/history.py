@@ -24,7 +24,9 @@ _TRADES = """
     select ts_recv, ts_event * (10 ** (9 - time_scale))::bigint as ts_event, trade_id, trade_count as count,
         price, qty, side, price_scale, qty_scale
     from raw.trades
-    where venue = $venue and symbol = $symbol and ts_recv >= $start and ts_recv < $stop
+    where venue = $venue and symbol = $symbol and ts_recv < $stop and (ts_recv >= $start or trade_id = (
+        select max(trade_id) from raw.trades where venue = $venue and symbol = $symbol and ts_recv < $start
+    ))
     order by ts_recv, trade_id
 """
 _TOPS = """
@@ -38,8 +40,8 @@ _TOPS = """
 def from_lake(connection: DuckDBPyConnection, venue: str, symbol: str, start: int, stop: int) -> Events:
     """FLOW rows of the seconds that closed with a frame received in [start, stop) (ns).
 
-    The window of the first 60 s is filled from before `start`. `complete` tells only of the gaps within the trades
-    that are read.
+    The window of the first 60 s is filled from before `start`, and the last price comes from whenever it was.
+    `complete` tells only of the gaps within the trades that are read.
     """
     span = {"venue": venue, "symbol": symbol, "start": start - 2 * _WARM_UP, "stop": stop}
     trades = connection.execute(_TRADES, span).fetchnumpy()

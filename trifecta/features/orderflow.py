@@ -152,7 +152,8 @@ class OrderFlowWindow:
             rows[name] = np.where(ints[:, column] > 0, ints[:, column] / tick, np.nan)
         _add_book(rows, tops, tick)
         imbalance = TRADES_SHARE * from_trades + BOOK_SHARE * rows["order_book_imbalance"]
-        rows["volume_imbalance"] = np.clip(imbalance, -1.0, 1.0)
+        # Which of two NaNs a sum keeps depends on how many rows are summed at once: one of them stands for all.
+        rows["volume_imbalance"] = np.where(np.isnan(imbalance), np.nan, np.clip(imbalance, -1.0, 1.0))
         rows["ready"] = count >= MIN_TRADES
         rows["complete"] = complete
         return rows
