@@ -1,6 +1,6 @@
 """`/market-range/simple` against an ASGI application that only sends bytes: requests/s of both, interleaved.
 
-    python tests/bench/sidecar_http.py [--connections 64] [--seconds 3] [--rounds 5]
+    python -m tests.bench.sidecar_http [--connections 64] [--seconds 3] [--rounds 5]
 
 Server and client run in processes of their own, on a core each where the machine has two. The client writes to raw
 sockets and parses no more than it must, so the server is the bottleneck; the median of the rounds' ratios counts.
@@ -8,7 +8,6 @@ sockets and parses no more than it must, so the server is the bottleneck; the me
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import multiprocessing
 import os
@@ -21,13 +20,16 @@ from typing import Any
 
 import uvicorn
 
+from tests.bench.measure import Verdict
+from tests.bench.measure import Verdict
 from trifecta.clock import NS_PER_S, SystemClock
 from trifecta.market.events import OrderFlow
 from trifecta.serve.app import create
 from trifecta.serve.server import config as sidecar_config
 from trifecta.settings import Settings, load
 
-SYMBOL = "PAXGUSDT"
+CONNECTIONS = 64
+START_S = 60
 BODY = (
     b'{"market_range":284.61,"timestamp":"2024-08-09T00:00:01.000Z","source":"baseline","symbol":"PAXGUSDT",'
     b'"simulated":true,"age_ms":312}'
@@ -137,12 +139,16 @@ async def load_from(port: int, connections: int, seconds: float) -> float:
     return rate
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--rounds", type=int, default=5)
-    asked = parser.parse_args()
+def measure(*, quick: bool) -> list[Verdict]:
+    rates = _race(CONNECTIONS, seconds=1.5 if quick else 3, rounds=3 if quick else 7)
+    ratio = statistics.median(ours / bare for ours, bare in zip(rates["sidecar"], rates["bare"], strict=True))
+    ours, alone = (statistics.median(rates[kind]) for kind in ("sidecar", "bare"))
+    note = f"{ours:,.0f} requests/s at {CONNECTIONS} connections, bare ASGI {alone:,.0f}"
+    return [Verdict("/market-range/simple / bare ASGI", ratio, "x", 0.9, note=note)]
+
+
+def _race(connections: int, *, seconds: float, rounds: int) -> dict[str, list[float]]:
+    """Requests/s of both servers, turn by turn."""
     settings = load(data_dir=Path(tempfile.mkdtemp()))
     spawn = multiprocessing.get_context("spawn")
     servers = {}
@@ -153,24 +159,39 @@ def main() -> None:
         servers[kind] = (process, listening.getsockname()[1])
         listening.close()
     _pin(1)
-    time.sleep(4)
-    with asyncio.Runner(loop_factory=uvicorn.Config(bare).get_loop_factory()) as runner:
-        rates: dict[str, list[float]] = {kind: [] for kind in servers}
-        for _ in range(asked.rounds):
-            for kind, (_process, port) in servers.items():
-                rates[kind].append(runner.run(load_from(port, asked.connections, asked.seconds)))
-    for process, _ in servers.values():
-        process.terminate()
-    ratio = statistics.median(ours / bare for ours, bare in zip(rates["sidecar"], rates["bare"], strict=True))
-    for kind, measured in rates.items():
-        print(f"{kind:8} {statistics.median(measured):9,.0f} requests/s at {asked.connections} connections")
-    print(f"ratio    {ratio:9.3f} (must be at least 0.9)")
+    rates: dict[str, list[float]] = {kind: [] for kind in servers}
+    try:
+        with asyncio.Runner(loop_factory=uvicorn.Config(bare).get_loop_factory()) as runner:
+            for _, port in servers.values():
+                runner.run(_answers(port))
+            for _ in range(rounds):
+                for kind, (_, port) in servers.items():
+                    rates[kind].append(runner.run(load_from(port, connections, seconds)))
+    finally:
+        for process, _ in servers.values():
+            process.terminate()
+            process.join()
+    return rates
+
+
+async def _answers(port: int) -> None:
+    """Returns once the server on `port` takes connections and answers."""
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /market-range/simple HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % port)
+            answer = await asyncio.wait_for(reader.readline(), timeout=1)
+            writer.close()
+            if b" 200 " in answer:
+                return
+        except (OSError, TimeoutError):
+            pass
+        await asyncio.sleep(0.1)
+    raise SystemExit(f"the server on port {port} did not answer within {START_S} s")
 
 
 def _pin(core: int) -> None:
     if hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1:
         os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[core]})
 
-
-if __name__ == "__main__":
-    main()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trifecta.forecast import baselines
@@ -35,6 +35,7 @@ def btcusdt(recorded: Path) -> Minutes:
     return from_bars(ts_open, bars["high"].to_numpy(), bars["low"].to_numpy(), at_most=20_000)
 
 
+@settings(deadline=None, derandomize=True)
 @given(cut=st.integers(300, 1490), seed=st.integers(0, 5), horizon_s=st.sampled_from([300, 900]))
 def test_changing_the_future_changes_no_past_forecast(cut: int, seed: int, horizon_s: int) -> None:
     known = walk(1500)
@@ -49,6 +50,7 @@ def test_changing_the_future_changes_no_past_forecast(cut: int, seed: int, horiz
         np.testing.assert_array_equal(before[method][:cut], after[method][:cut])
 
 
+@settings(deadline=None, derandomize=True)
 @given(more=st.integers(1, 400))
 def test_forecast_from_truncated_history_equals_line_of_that_moment(more: int) -> None:
     whole = walk(2000 + more)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trifecta.forecast.minutes import MINUTE_NS, NONE, SMALLEST_RANGE, Minutes, from_bars, merge, ranges, shift
@@ -25,6 +25,7 @@ def test_bars_years_apart_do_not_make_a_grid_of_years() -> None:
     assert len(found.high) == 1
 
 
+@settings(deadline=None, derandomize=True)
 @given(
     values=st.lists(st.one_of(st.floats(0, 1), st.just(float("nan"))), min_size=1, max_size=60),
     window=st.integers(1, 20),
@@ -40,6 +41,7 @@ def test_ranges_equal_those_of_each_window_by_itself(values: list[float], window
             assert found[end] == max(part.max() - (part - 0.1).min(), SMALLEST_RANGE)
 
 
+@settings(deadline=None, derandomize=True)
 @given(by=st.integers(-9, 9))
 def test_shift_moves_and_leaves_nan(by: int) -> None:
     values = np.arange(5.0)

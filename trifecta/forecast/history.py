@@ -43,8 +43,8 @@ class History:
         self.now = 0
         self._minutes_kept = minutes_kept
         self._size = max(longest_s, 60)
-        self._second = np.full(self._size, np.iinfo(np.int64).min)
-        self._high, self._low = np.empty(self._size), np.empty(self._size)
+        # Logarithms of the seconds up to `now`, which comes last; NaN where a second is missing.
+        self._high, self._low = np.full(self._size, np.nan), np.full(self._size, np.nan)
 
     def add_minutes(self, found: Minutes) -> bool:
         """Takes in minutes that were recorded elsewhere, in place of the same ones known; false if nothing is new."""
@@ -64,10 +64,18 @@ class History:
         if not good.any():
             return
         seconds, high, low = seconds[good], np.log(high[good]), np.log(low[good])
-        self.now = max(self.now, int(seconds.max()))
-        kept = seconds > self.now - self._size
-        slots = seconds[kept] % self._size
-        self._second[slots], self._high[slots], self._low[slots] = seconds[kept], high[kept], low[kept]
+        self._advance(int(seconds.max()))
+        places = seconds - self.now + self._size - 1
+        kept = places >= 0
+        self._high[places[kept]], self._low[places[kept]] = high[kept], low[kept]
+
+    def _advance(self, now: int) -> None:
+        passed = min(now - self.now, self._size)
+        if passed > 0:
+            for values in (self._high, self._low):
+                values[:-passed] = values[passed:]
+                values[-passed:] = np.nan
+            self.now = now
 
     def close_second(self, second: int, high: float, low: float, last: float) -> bool:
         """Takes in one second; true when it was the last of a minute whose seconds are all known."""
@@ -98,23 +106,24 @@ class History:
 
     def hole(self, horizon_s: int) -> tuple[int, int] | None:
         """The oldest and the newest second that is missing of the last `horizon_s`; None if none is."""
-        wanted = self.now - np.arange(min(horizon_s, self._size))
-        missing = wanted[self._second[wanted % self._size] != wanted]
-        return (int(missing[-1]), int(missing[0])) if len(missing) else None
+        missing = np.flatnonzero(np.isnan(self._high[-horizon_s:]))
+        first = self.now - min(horizon_s, self._size) + 1
+        return (first + int(missing[0]), first + int(missing[-1])) if len(missing) else None
 
     def _run(self, at_most: int, may_miss: int) -> _Run:
-        """The longest window of up to `at_most` seconds that ends now, begins with a known second and lacks few."""
-        wanted = self.now - np.arange(min(at_most, self._size))
-        slots = wanted % self._size
-        known = self._second[slots] == wanted
-        missing = np.cumsum(~known)
-        inside = np.flatnonzero(known & (missing <= may_miss))
-        if not len(inside):
-            return _Run(0, 0, np.nan, np.nan)
-        slots = slots[inside]
-        # A window that lacks its oldest seconds alone is as good as one that lacks others.
-        seconds = len(wanted) if missing[-1] <= may_miss else int(inside[-1]) + 1
-        return _Run(seconds, int(missing[seconds - 1]), float(self._high[slots].max()), float(self._low[slots].min()))
+        """The longest window of up to `at_most` seconds that ends now and lacks few; a shorter one begins known."""
+        high, low = self._high[-at_most:], self._low[-at_most:]
+        unknown = np.isnan(high)
+        missing = int(np.count_nonzero(unknown))
+        if missing > may_miss:
+            newest_first = unknown[::-1]
+            counted = np.cumsum(newest_first)
+            inside = np.flatnonzero(~newest_first & (counted <= may_miss))
+            if not len(inside):
+                return _Run(0, 0, np.nan, np.nan)
+            seconds = int(inside[-1]) + 1
+            high, low, missing = high[-seconds:], low[-seconds:], int(counted[seconds - 1])
+        return _Run(len(high), missing, float(np.fmax.reduce(high)), float(np.fmin.reduce(low)))
 
     def _minutes_before(self, second: int, from_second: int) -> Minutes:
         """Known minutes without a hole, back from the one that holds `second` to the one that holds `from_second`."""

@@ -17,7 +17,7 @@ from trifecta.clock import NS_PER_S
 from trifecta.errors import SettingsError
 from trifecta.forecast import legacy
 from trifecta.forecast.baselines import HISTORY_MINUTES, Fit, Loss, Method, fit, scaled
-from trifecta.forecast.history import History
+from trifecta.forecast.history import History, Seen
 from trifecta.forecast.minutes import NONE, SMALLEST_RANGE, Minutes
 from trifecta.forecast.points import to_log_range
 from trifecta.market.events import OrderFlow
@@ -148,7 +148,8 @@ class Predictor:
             return None
         # A trained model that beat the baselines is asked here first, and answers with Source.MODEL.
         choice = self._legacy(row, price) if self._settings.method == LEGACY else None
-        choice = choice or self._baseline(horizon_s) or self._scaled(horizon_s)
+        seen = self._history.last_range(horizon_s)
+        choice = choice or self._baseline(seen, horizon_s) or _scaled(seen, horizon_s)
         if choice is None:
             return None
         found = self._fits[horizon_s]
@@ -166,7 +167,7 @@ class Predictor:
             method=choice.method,
             losses=found.losses,
             left_out=found.left_out,
-            missing_s=self._history.last_range(horizon_s).missing,
+            missing_s=seen.missing,
             points=choice.points,
         )
 
@@ -180,9 +181,8 @@ class Predictor:
         points = legacy.points(row.volume_imbalance, range_percent, row.large_trades_ratio, row.trade_intensity)
         return _Choice(to_log_range(points, price, point), None, Source.FALLBACK, LEGACY, points)
 
-    def _baseline(self, horizon_s: int) -> _Choice | None:
+    def _baseline(self, seen: Seen, horizon_s: int) -> _Choice | None:
         """The method asked for, or the best by recent loss; none while the last horizon is not known whole."""
-        seen = self._history.last_range(horizon_s)
         found = self._fits[horizon_s]
         wanted = self._settings.method
         method = (found.best or Method.PERSISTENCE) if wanted in ("auto", LEGACY) else Method(wanted)
@@ -193,12 +193,12 @@ class Predictor:
         interval = (log_range * bounds.low, log_range * bounds.high) if bounds else None
         return _Choice(log_range, interval, Source.BASELINE, str(method))
 
-    def _scaled(self, horizon_s: int) -> _Choice | None:
-        """The square-root-of-time guess for a cold start, which never passes for a baseline."""
-        seen = self._history.last_range(horizon_s)
-        if seen.seconds < SHORTEST_SEEN_S:
-            return None
-        return _Choice(scaled(seen.log_range, seen.seconds, horizon_s), None, Source.FALLBACK, SCALED)
+
+def _scaled(seen: Seen, horizon_s: int) -> _Choice | None:
+    """The square-root-of-time guess for a cold start, which never passes for a baseline."""
+    if seen.seconds < SHORTEST_SEEN_S:
+        return None
+    return _Choice(scaled(seen.log_range, seen.seconds, horizon_s), None, Source.FALLBACK, SCALED)
 
 
 def mid_price(row: OrderFlow) -> float:
