@@ -9,6 +9,7 @@ sockets and parses no more than it must, so the server is the bottleneck; the me
 from __future__ import annotations
 
 import asyncio
+import http.client
 import multiprocessing
 import os
 import socket
@@ -24,6 +25,7 @@ from tests.bench.measure import Verdict
 from tests.bench.measure import Verdict
 from trifecta.clock import NS_PER_S, SystemClock
 from trifecta.market.events import OrderFlow
+from trifecta.serve.answers import SIMPLE_PATH
 from trifecta.serve.app import create
 from trifecta.serve.server import config as sidecar_config
 from trifecta.settings import Settings, load
@@ -133,7 +135,7 @@ async def load_from(port: int, connections: int, seconds: float) -> float:
     await asyncio.sleep(seconds)
     rate = (done[0] - before) / (time.perf_counter() - began)
     if rate <= 0:
-        raise SystemExit("a server gave another answer than 200 with a market_range")
+        raise SystemExit("a server gave no answer, or another than 200 with a market_range")
     for transport, _ in opened:
         transport.close()
     return rate
@@ -191,7 +193,16 @@ async def _answers(port: int) -> None:
     raise SystemExit(f"the server on port {port} did not answer within {START_S} s")
 
 
+def _first_answer(port: int) -> None:
+    """Waits for a server's first answer; the socket listens before the server does."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", SIMPLE_PATH)
+    answer = connection.getresponse()
+    if answer.status != 200:
+        raise SystemExit(f"not an answer to measure: {answer.status} {answer.read()!r}")
+    connection.close()
+
+
 def _pin(core: int) -> None:
     if hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1:
         os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[core]})
-
