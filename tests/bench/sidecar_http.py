@@ -1,6 +1,6 @@
 """`/market-range/simple` against an ASGI application that only sends bytes: requests/s of both, interleaved.
 
-    python -m tests.bench.sidecar_http [--connections 64] [--seconds 3] [--rounds 5]
+    python -m tests.bench sidecar_http
 
 Server and client run in processes of their own, on a core each where the machine has two. The client writes to raw
 sockets and parses no more than it must, so the server is the bottleneck; the median of the rounds' ratios counts.
@@ -9,7 +9,6 @@ sockets and parses no more than it must, so the server is the bottleneck; the me
 from __future__ import annotations
 
 import asyncio
-import http.client
 import multiprocessing
 import os
 import socket
@@ -22,10 +21,8 @@ from typing import Any
 import uvicorn
 
 from tests.bench.measure import Verdict
-from tests.bench.measure import Verdict
 from trifecta.clock import NS_PER_S, SystemClock
 from trifecta.market.events import OrderFlow
-from trifecta.serve.answers import SIMPLE_PATH
 from trifecta.serve.app import create
 from trifecta.serve.server import config as sidecar_config
 from trifecta.settings import Settings, load
@@ -191,16 +188,6 @@ async def _answers(port: int) -> None:
             pass
         await asyncio.sleep(0.1)
     raise SystemExit(f"the server on port {port} did not answer within {START_S} s")
-
-
-def _first_answer(port: int) -> None:
-    """Waits for a server's first answer; the socket listens before the server does."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("GET", SIMPLE_PATH)
-    answer = connection.getresponse()
-    if answer.status != 200:
-        raise SystemExit(f"not an answer to measure: {answer.status} {answer.read()!r}")
-    connection.close()
 
 
 def _pin(core: int) -> None:
