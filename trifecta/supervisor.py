@@ -1,7 +1,8 @@
 """`trifecta up`: the whole system as one process and its children.
 
-Parts start together; nothing that can go on waits for another. What dies is started again, later each time. Recording
-never waits for its scheduler: a plain child records until the ingest flow takes over, and again when that is gone.
+The market, the recorder and the sidecar start first, the rest once a range is served or after a short while. What dies
+is started again, later each time. Recording never waits for its scheduler: a plain child records until the ingest flow
+takes over, and again when that is gone.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ NAME = "supervisor"
 INGEST_GRACE_S = 30.0
 """How long Prefect has to run a recorder that died again before a plain child records."""
 EMULATOR_LATEST_S = 20.0
-DASHBOARD_LATEST_S = 40.0
+LATEST_S = {parts.SERVER: 15.0, parts.WORKER: 15.0, parts.BOARD: 30.0}
+"""These wait for the first range, which needs the processor more, but no longer than this."""
 RANGE_EVERY_S = 1.0
 TICK_S = 0.2
 RECORDER_GRACE_S = 15.0
@@ -101,7 +103,7 @@ class System:
 
     def tend(self) -> None:
         for child in list(self._children.values()):
-            if child.part.name != parts.BOARD or self.served or self.elapsed_s > DASHBOARD_LATEST_S:
+            if self.served or self.elapsed_s >= LATEST_S.get(child.part.name, 0.0):
                 child.tend()
         self._keep_recording()
         self._read_range()
