@@ -130,7 +130,7 @@ class System:
         answer = parts.ask_sidecar(self._settings, "/market-range/simple")
         content = _object(answer)
         self._range = content if answer is not None and answer.ok else None
-        self._reason = str(content.get("detail", "the sidecar does not answer"))
+        self._reason = str(content.get("reason", "the sidecar does not answer"))
         if self._range is not None and not self.served:
             self.served = True
             self._report(f"range served: {json.dumps(self._range)}")
