@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
-from importlib import import_module
+from concurrent.futures import ProcessPoolExecutor
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.measure import Verdict
+from tests.bench.measure import Verdict, run
 
-BENCHES = ("decoding", "replaying", "books", "orderflow", "landing", "sidecar_http", "system")
+BENCHES = ("decoding", "replaying", "books", "orderflow", "landing", "sidecar_http", "sidecar_latency", "system")
 
 
 def main() -> int:
@@ -30,10 +31,11 @@ def main() -> int:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}: choose from {', '.join(BENCHES)}")
     progress = Console(stderr=True)
     verdicts: list[Verdict] = []
-    for name in asked.names or BENCHES:
-        progress.print(f"[dim]{name} ...")
-        # Each is imported when its turn comes: what one loads must not weigh on the memory of the one before it.
-        verdicts += import_module(f"tests.bench.{name}").measure(quick=asked.quick)
+    # Each in a process of its own: what one loads or how it pins itself must not weigh on the next.
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
+        for name in asked.names or BENCHES:
+            progress.print(f"[dim]{name} ...")
+            verdicts += pool.submit(run, name, quick=asked.quick).result()
     if asked.json:
         print(
             json.dumps({"load": os.getloadavg()[0], "verdicts": [{**v._asdict(), "holds": v.holds} for v in verdicts]})

@@ -12,6 +12,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import NamedTuple
 
 
@@ -72,3 +73,9 @@ def one_core() -> None:
     """Keeps this process, and those it starts, on one core where the system lets it choose."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def run(bench: str, *, quick: bool) -> list[Verdict]:
+    """What the benchmark of that name measures."""
+    found: list[Verdict] = import_module(f"tests.bench.{bench}").measure(quick=quick)
+    return found
