@@ -7,10 +7,12 @@ import os
 import random
 import signal
 import socket
+import subprocess
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,13 +98,14 @@ class Stage:
             return None
 
     async def settled(self) -> None:
-        """Returns once every source is whole: connected, books valid, no gap open, since the last start."""
+        """Returns once every source says, from now on, that it is whole: connected, books valid, no gap open."""
         assert self.recorder is not None
+        asked_ns = time.time_ns()
         for source in ("sim_binance", "sim_binance_usdm"):
             while True:
                 assert self.recorder.returncode is None, (self.folder / "recorder.log").read_text()[-5000:]
                 beat = self.heartbeat(source)
-                if beat is not None and beat.pid == self.recorder.pid:
+                if beat is not None and beat.pid == self.recorder.pid and beat.ts_ns > asked_ns:
                     assert "cannot be read" not in beat.problem
                     if is_whole(beat):
                         break
@@ -213,3 +216,42 @@ async def test_cuts_stalls_and_failing_requests_lose_nothing(tmp_path: Path) -> 
         last = played.heartbeat("sim_binance")
         assert last is not None
         assert last.reconnects >= 2
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder with room for 40 MB."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(folder)]
+    if sys.platform != "linux" or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("only root on Linux can mount a small disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)  # noqa: S607  wherever it is
+
+
+async def test_full_disk_loses_nothing(tmp_path: Path, small_disk: Path) -> None:
+    async with stage(tmp_path, rate=2_000) as played:
+        await played.start()
+        await played.settled()
+        for _ in range(2):
+            fill(small_disk / "ballast")
+            await asyncio.sleep(6.0)
+            assert played.recorder is not None
+            assert played.recorder.returncode is None
+            (small_disk / "ballast").unlink()
+            await played.settled()
+        await played.end(signal.SIGTERM)
+        assert "make room on its disk" in (tmp_path / "recorder.log").read_text()
+        assert compare(played)["trades"] > 1_000
+
+
+def fill(path: Path) -> None:
+    """Takes all the room there is."""
+    with path.open("wb", buffering=0) as ballast:
+        for size in (1 << 20, 1 << 10):
+            with suppress(OSError):
+                while True:
+                    ballast.write(b"x" * size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from loguru import logger
 
@@ -33,6 +34,7 @@ class Intake:
         self._sync_each = sync_each
         self._left: list[tuple[int, bytes]] = []  # taken from the inbox, not yet in the journal
         self._held: list[Frames] | None = None
+        self._second_closed = asyncio.Event()
 
     async def run(self) -> None:
         """Takes in until cancelled; `finish` afterwards."""
@@ -55,6 +57,12 @@ class Intake:
         while self._left:
             self._take_in(self._journal.append(self._left[:MAX_BATCH]))
             del self._left[:MAX_BATCH]
+
+    async def quiet_moment(self) -> None:
+        """Returns right after a closed second went out: nobody waits for the next one yet. Waits for 1 s at most."""
+        self._second_closed.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._second_closed.wait(), 1.0)
 
     def hold(self) -> int:
         """Keeps what is journaled from now on for `go_live`; returns the last position before it."""
@@ -104,6 +112,7 @@ class Intake:
             self.pipeline.process(frames)
             for row in self.pipeline.seconds():
                 self._publisher.second(row)
+                self._second_closed.set()
         except Exception as error:
             # Whatever is wrong with how we read a frame, recording goes on: the journal has it, and the rows follow
             # from there once the fault is found.

@@ -152,11 +152,12 @@ class Recording:
             is_connected=lambda: self._connected,
             clock=self._clock,
         )
-        await _together(*self._fetcher.loops(), self._flush(pipeline, committer))
+        await _together(*self._fetcher.loops(), self._flush(pipeline, intake, committer))
 
-    async def _flush(self, pipeline: Pipeline, committer: Committer) -> None:
+    async def _flush(self, pipeline: Pipeline, intake: Intake, committer: Committer) -> None:
         while True:
             await asyncio.sleep(self._capture.flush_s)
+            await intake.quiet_moment()  # building the rows takes tens of milliseconds
             await committer.flush(pipeline.take(), self._renew)
 
     async def _finish(self, intake: Intake, committer: Committer) -> None:
