@@ -101,14 +101,14 @@ def up(
     prefect: Annotated[bool, typer.Option(help="Run Prefect; without it the recorder runs by itself.")] = True,
 ) -> None:
     """Run the whole system until Ctrl-C: market, recorder, sidecar, schedules, dashboard."""
-    from trifecta.ops import foreground
+    from trifecta import supervisor
     from trifecta.ops.parts import Wish
 
     settings = _settings(**({"market": market} if market else {}))
     if (settings.market == "recorded") != bool(files):
         raise typer.BadParameter("--market recorded needs FILES, and only it takes them", param_hint="FILES")
     wish = Wish(tuple(path.absolute() for path in files or ()), speed, prefect, dashboard)
-    raise typer.Exit(foreground.run(settings, wish, out, for_s=_seconds(for_) if for_ else None))
+    raise typer.Exit(supervisor.run_in_terminal(settings, wish, out, for_s=_seconds(for_) if for_ else None))
 
 
 @app.command(epilog="Example: trifecta down")

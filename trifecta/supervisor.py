@@ -10,23 +10,29 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 import zmq
+from rich.console import Console
+from rich.live import Live
 
 from trifecta import bus
-from trifecta.clock import Clock
+from trifecta.clock import Clock, SystemClock
 from trifecta.errors import PermanentError, TrifectaError
-from trifecta.ops import parts, ports, probe, processes
+from trifecta.ops import display, parts, ports, probe, processes, reach
 from trifecta.ops.child import Child, State
-from trifecta.settings import Settings
+from trifecta.ops.display import View
+from trifecta.ops.feeds import feeds
+from trifecta.settings import Market, Settings
 
 NAME = "supervisor"
+PROBLEM = 1
 INGEST_GRACE_S = 30.0
 """How long Prefect has to run a recorder that died again before a plain child records."""
 EMULATOR_LATEST_S = 20.0
@@ -37,18 +43,6 @@ TICK_S = 0.2
 RECORDER_GRACE_S = 15.0
 GRACE_S = 8.0
 DOWN_BOUND_S = 45.0
-
-
-@dataclass(frozen=True)
-class View:
-    """What is shown of the system now."""
-
-    elapsed_s: float
-    children: tuple[Child, ...]
-    warnings: tuple[str, ...]
-    range: dict[str, Any] | None
-    reason: str
-    """Why no range is served, in the sidecar's words."""
 
 
 class System:
@@ -170,7 +164,7 @@ def prepare(settings: Settings, wish: parts.Wish) -> list[str]:
     ports.require_free(
         ports.wanted(
             settings,
-            emulator=settings.market != "live",
+            emulator=settings.market is not Market.LIVE,
             prefect=wish.prefect and parts.installed("prefect"),
             dashboard=wish.dashboard and parts.installed("streamlit"),
         )
@@ -239,3 +233,59 @@ def _object(answer: probe.Answer | None) -> dict[str, Any]:
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def run_in_terminal(settings: Settings, wish: parts.Wish, console: Console, *, for_s: float | None) -> int:
+    """Runs the system in this terminal; 0 if a range was served, else 1."""
+    clock = SystemClock()
+    ended = prepare(settings, wish)
+    log = settings.run_dir / "logs" / "supervisor.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as file, _live(console) as live:
+        say = _speaker(console, file)
+        for name in ended:
+            say(f"ended {name} of an earlier run")
+        system = System(settings, wish, clock, stop=_stop_on_signal(), say=say)
+        simulated = settings.market is not Market.LIVE
+        if simulated and not console.is_terminal:
+            say("SIMULATED market: nothing here was traded anywhere")
+
+        if not simulated:
+            threading.Thread(target=_name_unreachable, args=(settings, say), daemon=True).start()
+
+        def show(view: View) -> None:
+            if console.is_terminal:
+                live.update(display.live(view, feeds(settings, clock), simulated=simulated))
+
+        system.run(show, for_s=for_s)
+    return 0 if system.served else PROBLEM
+
+
+def _name_unreachable(settings: Settings, say: Callable[[str], None]) -> None:
+    """Says which venue cannot be reached and what to do; beside the start, which it must not delay."""
+    for finding in reach.venues(settings, SystemClock()):
+        if finding.verdict is not reach.Verdict.OK:
+            say(f"WARNING: {finding.about}: {finding.found}; {finding.remedy}")
+
+
+def _live(console: Console) -> Live:
+    return Live(console=console, auto_refresh=console.is_terminal, refresh_per_second=4, transient=True)
+
+
+def _speaker(console: Console, file: TextIO) -> Callable[[str], None]:
+    def say(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        file.write(line + "\n")
+        file.flush()
+
+    return say
+
+
+def _stop_on_signal() -> threading.Event:
+    stop = threading.Event()
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform == "win32":
+        numbers.append(signal.SIGBREAK)
+    for number in numbers:
+        signal.signal(number, lambda *_: stop.set())
+    return stop

@@ -34,12 +34,12 @@ class Scene:
         part = Part("part", command, dict(os.environ), probe=url)
         self.child = Child(part, run_dir, self.clock, ask=lambda url: self.answer, report=self.said.append)
 
-    def die(self) -> None:
-        process = self.child.process
+    def die(self, *, killed: bool = False) -> None:
+        process = self.child._process
         assert process is not None
-        self.child.tend()  # it may be ready meanwhile
-        assert self.child._process is not None
-        self.child._process.wait()
+        if killed:
+            process.kill()
+        process.wait()
         self.child.tend()
 
 
@@ -67,10 +67,8 @@ def test_what_was_steady_is_started_again_at_once(tmp_path: Path) -> None:
     scene = Scene(tmp_path, FOREVER)
     for _ in range(3):
         scene.child.tend()
-        assert scene.child.process is not None
-        scene.child.process.kill()
         scene.clock.advance(STEADY_S)
-        scene.die()
+        scene.die(killed=True)
         scene.clock.advance(FIRST_DELAY_S)
     assert scene.child.deaths == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,15 +12,26 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from trifecta.ops.child import State
+from trifecta.ops.child import Child, State
 from trifecta.ops.feeds import Feed
 
-if TYPE_CHECKING:  # what is shown; importing it would bring the warehouse
+if TYPE_CHECKING:  # importing it would bring the warehouse
     from trifecta.ops.status import Status
-    from trifecta.supervisor import View
 
 STYLES = {State.READY: "green", State.DEAD: "red"}
 SIMULATED = Panel(Align.center(Text("S I M U L A T E D   M A R K E T", style="bold")), style="black on yellow")
+
+
+@dataclass(frozen=True)
+class View:
+    """What is shown of the system now."""
+
+    elapsed_s: float
+    children: tuple[Child, ...]
+    warnings: tuple[str, ...]
+    range: dict[str, Any] | None
+    reason: str
+    """Why no range is served, in the sidecar's words."""
 
 
 def live(view: View, feeds: tuple[Feed, ...], *, simulated: bool) -> RenderableType:
