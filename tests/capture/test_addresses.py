@@ -40,5 +40,5 @@ def test_anything_but_live_reaches_only_the_emulator(market: Market, name: str, 
 
 
 def test_venue_that_the_emulator_lacks_is_a_settings_error() -> None:
-    with pytest.raises(SettingsError, match="venues.binance_coinm is enabled, but the emulator has none"):
+    with pytest.raises(SettingsError, match=r"venues\.binance_coinm is enabled, but the emulator has none"):
         sockets(load(), venues.venue("binance_coinm"), ["BTCUSD_PERP"])
