@@ -31,7 +31,7 @@ from trifecta.settings import Settings
 from warehouse import Lake
 
 TOKEN = "a-token-of-more-than-16-characters"
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 
 
 @contextmanager
@@ -130,7 +130,7 @@ async def test_message_that_is_no_second_does_not_end_the_subscription(settings_
 
 @pytest.mark.system
 async def test_without_a_bus_the_lake_is_followed(settings_of: MakeSettings) -> None:
-    settings = settings_of(bus_address="tcp://127.0.0.1:1", forecast={"max_age_s": 60})
+    settings = settings_of(bus_address="tcp://127.0.0.1:1", forecast={"max_age_s": 600})
     lake = Lake(settings.lake)
     rows = recent(40)
     lake.append("orderflow_1s", seconds_table(rows[:20]), writer="test", version=1)
@@ -146,7 +146,7 @@ async def test_without_a_bus_the_lake_is_followed(settings_of: MakeSettings) -> 
 async def test_killed_sidecar_is_warm_when_it_is_back(settings_of: MakeSettings, tmp_path: Path) -> None:
     with listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
-    settings = settings_of(forecast={"max_age_s": 60})
+    settings = settings_of(forecast={"max_age_s": 600})
     rows = recent(90)
     lake = Lake(settings.lake)
     lake.append("bars", bars_table(rows[0].ts_event // NS_PER_S // 60 * 60 - 1800 * 60, 1801), writer="t", version=1)
@@ -171,7 +171,7 @@ def start(folder: Path, port: int, bus_address: str) -> subprocess.Popen[bytes]:
         "TRIFECTA_DATA_DIR": str(folder / "data"),
         "TRIFECTA_API_PORT": str(port),
         "TRIFECTA_BUS_ADDRESS": bus_address,
-        "TRIFECTA_FORECAST__MAX_AGE_S": "60",
+        "TRIFECTA_FORECAST__MAX_AGE_S": "600",
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
     program = "from trifecta.serve.server import run; from trifecta.settings import load; run(load())"
