@@ -107,6 +107,10 @@ def up(
     settings = _settings(**({"market": market} if market else {}))
     if (settings.market == "recorded") != bool(files):
         raise typer.BadParameter("--market recorded needs FILES, and only it takes them", param_hint="FILES")
+    if files:
+        from trifecta.ops.recorded import narrowed
+
+        settings = narrowed(settings, files)
     wish = Wish(tuple(path.absolute() for path in files or ()), speed, prefect, dashboard)
     raise typer.Exit(supervisor.run_in_terminal(settings, wish, out, for_s=_seconds(for_) if for_ else None))
 

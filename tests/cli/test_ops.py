@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trifecta.clock import ManualClock
-from trifecta.errors import SettingsError
-from trifecta.ops import durations, parts, ports, probe, processes, reach
+from trifecta.errors import DataError, SettingsError
+from trifecta.ops import durations, parts, ports, probe, processes, reach, recorded, warm
 from trifecta.settings import Settings, load
 
 STUBBORN_FAMILY = """
@@ -118,3 +118,16 @@ def test_a_venue_is_reached_or_the_reason_is_told(
     assert finding.verdict is verdict
     assert found in finding.found
     assert finding.remedy or verdict is reach.Verdict.OK
+
+
+def test_a_played_recording_is_recorded_and_asked_for_by_its_own_symbols(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "frames.log").write_text(warm.lines())
+    found = recorded.narrowed(settings, [tmp_path / "frames.log"])
+    assert {name: venue.symbols for name, venue in found.venues.items()} == {"binance": [warm.SYMBOL]}
+    assert found.forecast.default_symbol == warm.SYMBOL
+
+
+def test_a_file_that_cannot_be_played_is_named(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear reader\n")
+    with pytest.raises(DataError, match=r"letter\.txt"):
+        recorded.narrowed(settings, [tmp_path / "letter.txt"])
