@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 from deltalake import ColumnProperties, WriterProperties
 
-COMPRESSION_LEVEL = 3
+COMPRESSION_LEVEL = 1
 
 
 def _column(name: str, kind: pa.DataType, doc: str, *, nullable: bool = False) -> pa.Field:
@@ -77,7 +77,7 @@ TRADES = Table(
         *_SCALES,
         _column("side", I8, "the aggressor's: 1 buy, -1 sell"),
     ),
-    delta=("trade_id", "ts_event", "ts_recv", "price"),
+    delta=("trade_id", "trade_count", "ts_event", "time_scale", "ts_recv", "price", "price_scale", "qty_scale"),
 )
 
 QUOTES = Table(
@@ -95,7 +95,7 @@ QUOTES = Table(
         _column("ask_qty", I64, "size at the best ask, scaled"),
         *_SCALES,
     ),
-    delta=("update_id", "ts_event", "ts_recv", "bid", "ask"),
+    delta=("update_id", "ts_event", "time_scale", "ts_recv", "bid", "ask", "price_scale", "qty_scale"),
 )
 
 _LEVELS = pa.list_(pa.field("element", I64, nullable=False))
