@@ -175,10 +175,16 @@ def import_(
     symbol: Annotated[str, typer.Option(help="Instrument; default: what the file says.")] = "",
     json: Json = False,
 ) -> None:
-    """Read trades, depth and klines of other programs (CSV, zip, feather) into the lake; twice changes nothing."""
+    """Read trades, depth and klines of other programs (CSV, JSON, zip) into the lake; twice changes nothing."""
+    from trifecta.capture.importers import describe
     from trifecta.ops import loading
 
-    _print_summary(loading.import_files(files, _settings(), venue=venue, symbol=symbol, console=err), json)
+    done = loading.import_files(files, _settings(), venue=venue, symbol=symbol, console=err)
+    if json:
+        _print_json(done)
+        return
+    for file in done.files:
+        out.print("\n".join(describe(file)), markup=False, highlight=False)
 
 
 @app.command(epilog="Example: trifecta backfill --for 5m")

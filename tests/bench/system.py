@@ -106,7 +106,7 @@ def _running(rate: int) -> Iterator[System]:
             "TRIFECTA_API_PORT": str(api_port),
             "TRIFECTA_EMULATOR_PORT": str(emulator_port),
             "TRIFECTA_BUS_ADDRESS": address,
-            "TRIFECTA_VENUES": msgspec.json.encode(dict.fromkeys(VENUES, {"symbols": SYMBOLS})).decode(),
+            "TRIFECTA_VENUES": msgspec.json.encode({venue: {"symbols": SYMBOLS} for venue in VENUES}).decode(),
         }
 
         def start(name: str, *command: str) -> subprocess.Popen[bytes]:

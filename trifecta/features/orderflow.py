@@ -28,7 +28,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from trifecta.market.events import TRADE, Seconds, integers
+from trifecta.market.events import LEVELS, TOP, TRADE, Seconds, integers
 from trifecta.market.instruments import Instrument
 
 Events = npt.NDArray[np.void]
@@ -78,6 +78,7 @@ _SIGNED, _WEIGHT, _NOTIONAL = range(3)
 _POSITION, _TS_EVENT, _COUNT, _PRICE, _QTY, _SIDE = (
     (TRADE.names or ()).index(name) for name in ("position", "ts_event", "count", "price", "qty", "side")
 )
+_SIZES = tuple((TOP.fields or {})[name][1] // 8 for name in ("bid_qty", "ask_qty"))
 _OPEN_END, _SLOT, _SEEN, _HIGH, _LOW, _LAST = range(6)
 _LARGE_ROWS, _OUT_HIGH, _OUT_LOW, _OUT_LAST, _OUT_INTS = 5, 6, 7, 8, 9
 
@@ -107,7 +108,8 @@ class OrderFlowWindow:
         if not len(trades) and not len(seconds.ends):
             return np.empty(0, FLOW)
         trades = self._in_sequence(trades)
-        lots = np.concatenate([self._lots, trades["qty"]])
+        lots = np.empty(len(self._lots) + len(trades), np.int64)
+        lots[: len(self._lots)] = self._lots
         first = int(self._state[_SEEN]) - len(self._lots)
         ints = np.zeros((len(seconds.ends), _OUT_INTS), np.int64)
         floats = np.zeros((len(seconds.ends), 3))
@@ -165,8 +167,9 @@ _DECAY = np.exp(-np.arange(WINDOW_S) / DECAY_S)
 def _add_book(rows: Events, tops: Events, tick: float) -> None:
     """Book features; NaN wherever the book is not valid."""
     valid = tops["valid"] == 1
-    bids = tops["bid_qty"].sum(axis=1).astype(np.float64)
-    asks = tops["ask_qty"].sum(axis=1).astype(np.float64)
+    sizes = np.empty((len(tops), 2))
+    _book_sizes(integers(tops), sizes)
+    bids, asks = sizes[:, 0], sizes[:, 1]
     with np.errstate(invalid="ignore", divide="ignore"):
         rows["bid"] = np.where(valid, tops["bid_price"][:, 0] / tick, np.nan)
         rows["ask"] = np.where(valid, tops["ask_price"][:, 0] / tick, np.nan)
@@ -176,43 +179,66 @@ def _add_book(rows: Events, tops: Events, tick: float) -> None:
 
 
 @numba.njit(cache=True)
-def _advance(  # type: ignore[no-untyped-def]
-    state, ints, floats, totals, decay, trades, lots, first, positions, ends, open_end, out_ints, out_floats
-):
-    """Adds trades to buckets and sums the window at each close; `first` is the number of lots[0] since the start."""
-    row = 0
-    for close in range(len(ends)):
-        while row < len(trades) and trades[row, _POSITION] < positions[close]:
-            _add(state, ints, floats, trades[row])
-            row += 1
-        _sum(state, ints, floats, totals, decay, lots, first, out_ints[close], out_floats[close])
-        _open(state, ints, floats, totals, ends[close + 1] if close + 1 < len(ends) else open_end)
-    while row < len(trades):
-        _add(state, ints, floats, trades[row])
-        row += 1
+def _book_sizes(tops, sizes):  # type: ignore[no-untyped-def]
+    """Sums of the sizes of both sides, (rows, 2), from TOP rows."""
+    for row in range(len(tops)):
+        for side in range(2):
+            total = 0
+            for level in range(_SIZES[side], _SIZES[side] + LEVELS):
+                total += tops[row, level]
+            sizes[row, side] = total
 
 
 @numba.njit(cache=True)
-def _add(state, ints, floats, trade):  # type: ignore[no-untyped-def]
-    slot, qty, price, count = state[_SLOT], trade[_QTY], trade[_PRICE], trade[_COUNT]
-    age_s = max(min((state[_OPEN_END] - trade[_TS_EVENT]) / 1e9, 1.0), 0.0)
-    weight = np.exp(QTY_POWER * np.log(float(qty)) - age_s / DECAY_S)
-    if trade[_SIDE] > 0:
-        ints[slot, _BUY] += qty
-        ints[slot, _BUYS] += count
-        floats[slot, _SIGNED] += weight
-    else:
-        ints[slot, _SELL] += qty
-        floats[slot, _SIGNED] -= weight
-    ints[slot, _TRADES] += count
-    ints[slot, _ROWS] += 1
-    floats[slot, _WEIGHT] += weight
-    floats[slot, _NOTIONAL] += float(price) * float(qty)
-    state[_SEEN] += 1
-    state[_LAST] = price
-    state[_HIGH] = max(state[_HIGH], price)
-    if state[_LOW] == 0 or price < state[_LOW]:
-        state[_LOW] = price
+def _advance(  # type: ignore[no-untyped-def]
+    state, ints, floats, totals, decay, trades, lots, first, positions, ends, open_end, out_ints, out_floats
+):
+    """Adds trades to buckets and sums the window at each close; `first` is the number of lots[0] since the start.
+
+    `lots` begins with the sizes held from before; those of `trades` are written behind them.
+    """
+    row, held = 0, len(lots) - len(trades)
+    for close in range(len(ends)):
+        stop = row
+        while stop < len(trades) and trades[stop, _POSITION] < positions[close]:
+            stop += 1
+        _add(state, ints, floats, trades[row:stop], lots[held + row : held + stop])
+        row = stop
+        _sum(state, ints, floats, totals, decay, lots, first, out_ints[close], out_floats[close])
+        _open(state, ints, floats, totals, ends[close + 1] if close + 1 < len(ends) else open_end)
+    _add(state, ints, floats, trades[row:], lots[held + row :])
+
+
+@numba.njit(cache=True)
+def _add(state, ints, floats, trades, lots):  # type: ignore[no-untyped-def]
+    """Adds trades to the open bucket and their sizes to `lots`."""
+    if len(trades) == 0:
+        return
+    slot, open_end, high, low = state[_SLOT], state[_OPEN_END], state[_HIGH], state[_LOW]
+    buy, sell, count, buys = ints[slot, _BUY], ints[slot, _SELL], ints[slot, _TRADES], ints[slot, _BUYS]
+    signed, weights, notional = floats[slot, _SIGNED], floats[slot, _WEIGHT], floats[slot, _NOTIONAL]
+    for row in range(len(trades)):
+        qty, price, prints = trades[row, _QTY], trades[row, _PRICE], trades[row, _COUNT]
+        age_s = max(min((open_end - trades[row, _TS_EVENT]) / 1e9, 1.0), 0.0)
+        weight = np.exp(QTY_POWER * np.log(float(qty)) - age_s / DECAY_S)
+        if trades[row, _SIDE] > 0:
+            buy += qty
+            buys += prints
+            signed += weight
+        else:
+            sell += qty
+            signed -= weight
+        count += prints
+        weights += weight
+        notional += float(price) * float(qty)
+        lots[row] = qty
+        high = max(high, price)
+        low = price if low == 0 else min(low, price)
+    ints[slot, _BUY], ints[slot, _SELL], ints[slot, _TRADES], ints[slot, _BUYS] = buy, sell, count, buys
+    floats[slot, _SIGNED], floats[slot, _WEIGHT], floats[slot, _NOTIONAL] = signed, weights, notional
+    ints[slot, _ROWS] += len(trades)
+    state[_SEEN] += len(trades)
+    state[_LAST], state[_HIGH], state[_LOW] = trades[-1, _PRICE], high, low
 
 
 @numba.njit(cache=True)

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import duckdb
 import msgspec
 import pyarrow as pa
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from trifecta.settings import Settings
@@ -28,6 +29,7 @@ except ImportError:  # Windows: its console keeps a history by itself
 Form = Literal["table", "json", "csv"]
 SHOWN_ROWS = 200
 HISTORY = 1_000
+UNBOUNDED = 100_000
 WELCOME = "Tables: show tables. Columns: describe trades. End: Ctrl-D."
 
 
@@ -68,9 +70,22 @@ def show(answer: pa.Table, console: Console, form: Form) -> None:
             table.add_column(column.name, justify="right" if _is_number(column.type) else "left")
         for row in rows:
             table.add_row(*("" if value is None else str(value) for value in row.values()))
-        console.print(table)
+        if Measurement.get(console, console.options.update(width=UNBOUNDED), table).maximum > console.width:
+            _show_records(rows, console)
+        else:
+            console.print(table)
     if (answer.schema.metadata or {}).get(TRUNCATED) == b"true":
         Console(stderr=True).print(f"only the first {len(rows):,} rows; narrow it, or use --csv", style="yellow")
+
+
+def _show_records(rows: list[dict[str, Any]], console: Console) -> None:
+    """One line a value: what is too wide for the terminal would be cut to nothing."""
+    for number, row in enumerate(rows, 1):
+        console.rule(f"row {number}", align="left", style="dim", characters="-")
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for name, value in row.items():
+            table.add_row(name, "" if value is None else str(value))
+        console.print(table)
 
 
 def _typed(console: Console) -> Iterator[str]:
