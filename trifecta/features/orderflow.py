@@ -78,7 +78,7 @@ _SIGNED, _WEIGHT, _NOTIONAL = range(3)
 _POSITION, _TS_EVENT, _COUNT, _PRICE, _QTY, _SIDE = (
     (TRADE.names or ()).index(name) for name in ("position", "ts_event", "count", "price", "qty", "side")
 )
-_SIZES = tuple((TOP.fields or {})[name][1] // 8 for name in ("bid_qty", "ask_qty"))
+_SIZES = tuple(TOP.fields[name][1] // 8 for name in ("bid_qty", "ask_qty"))  # type: ignore[index]
 _OPEN_END, _SLOT, _SEEN, _HIGH, _LOW, _LAST = range(6)
 _LARGE_ROWS, _OUT_HIGH, _OUT_LOW, _OUT_LAST, _OUT_INTS = 5, 6, 7, 8, 9
 
