@@ -28,7 +28,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from trifecta.market.events import LEVELS, TOP, TRADE, Seconds, integers
+from trifecta.market.events import LEVELS, TRADE, Seconds, integers
 from trifecta.market.instruments import Instrument
 
 Events = npt.NDArray[np.void]
@@ -43,6 +43,7 @@ QTY_POWER = 1.1
 LARGE = 3
 TRADES_SHARE, BOOK_SHARE = 0.7, 0.3
 _SECOND = 1_000_000_000
+_FIRST_ID, _NEVER = int(np.iinfo(np.int64).min), int(np.iinfo(np.int64).max)
 
 FLOW = np.dtype(
     [
@@ -75,11 +76,11 @@ FLOW = np.dtype(
 # Columns of a bucket's integers and floats, and of what the kernel tells of a window.
 _BUY, _SELL, _TRADES, _BUYS, _ROWS, _FIRST = range(6)
 _SIGNED, _WEIGHT, _NOTIONAL = range(3)
-_POSITION, _TS_EVENT, _COUNT, _PRICE, _QTY, _SIDE = (
-    (TRADE.names or ()).index(name) for name in ("position", "ts_event", "count", "price", "qty", "side")
+_POSITION, _TRADE_ID, _TS_EVENT, _COUNT, _PRICE, _QTY, _SIDE = (
+    (TRADE.names or ()).index(name) for name in ("position", "trade_id", "ts_event", "count", "price", "qty", "side")
 )
-_SIZES = tuple(TOP.fields[name][1] // 8 for name in ("bid_qty", "ask_qty"))  # type: ignore[index]
-_OPEN_END, _SLOT, _SEEN, _HIGH, _LOW, _LAST = range(6)
+_BID_QTY, _ASK_QTY = 3 + LEVELS, 3 + 3 * LEVELS  # where they begin in a row of TOP
+_OPEN_END, _SLOT, _SEEN, _NEXT_ID, _HIGH, _LOW, _LAST = range(7)
 _LARGE_ROWS, _OUT_HIGH, _OUT_LOW, _OUT_LAST, _OUT_INTS = 5, 6, 7, 8, 9
 
 
@@ -89,8 +90,7 @@ class OrderFlowWindow:
     def __init__(self, instrument: Instrument, open_end: int) -> None:
         """Starts empty in the second that ends at `open_end` (ns)."""
         self._instrument = instrument
-        self._state = np.array([open_end, 0, 0, 0, 0, 0], np.int64)
-        self._next_id = np.iinfo(np.int64).min
+        self._state = np.array([open_end, 0, 0, _FIRST_ID, 0, 0, 0], np.int64)
         self._ints = np.zeros((WINDOW_S, 6), np.int64)
         self._floats = np.zeros((WINDOW_S, 3), np.float64)
         self._totals = np.zeros(_FIRST, np.int64)  # of the closed seconds of the window
@@ -107,28 +107,20 @@ class OrderFlowWindow:
         """
         if not len(trades) and not len(seconds.ends):
             return np.empty(0, FLOW)
-        trades = self._in_sequence(trades)
         lots = np.empty(len(self._lots) + len(trades), np.int64)
         lots[: len(self._lots)] = self._lots
         first = int(self._state[_SEEN]) - len(self._lots)
         ints = np.zeros((len(seconds.ends), _OUT_INTS), np.int64)
         floats = np.zeros((len(seconds.ends), 3))
-        _advance(
-            self._state, self._ints, self._floats, self._totals, _DECAY, integers(trades), lots, first,
+        held = _advance(
+            self._state, self._ints, self._floats, self._totals, _DECAY, integers(trades), lots, len(self._lots), first,
             seconds.positions, seconds.ends, seconds.open_end, ints, floats,
         )  # fmt: skip
         oldest = int(self._ints[(self._state[_SLOT] + 1) % WINDOW_S, _FIRST])
-        self._lots = lots[max(oldest - first, 0) :]
+        self._lots = lots[max(oldest - first, 0) : held]
         if not len(seconds.ends):
             return np.empty(0, FLOW)
         return self._rows(ints, floats, seconds, tops, complete)
-
-    def _in_sequence(self, trades: Events) -> Events:
-        """Without trades that come behind a later id."""
-        ends = np.maximum.accumulate(np.append(self._next_id, trades["trade_id"] + trades["count"]))
-        self._next_id = ends[-1]
-        fits = trades["trade_id"] >= ends[:-1]
-        return trades if fits.all() else trades[fits]
 
     def _rows(
         self,
@@ -182,46 +174,51 @@ def _add_book(rows: Events, tops: Events, tick: float) -> None:
 def _book_sizes(tops, sizes):  # type: ignore[no-untyped-def]
     """Sums of the sizes of both sides, (rows, 2), from TOP rows."""
     for row in range(len(tops)):
-        for side in range(2):
+        for side, field in enumerate((_BID_QTY, _ASK_QTY)):
             total = 0
-            for level in range(_SIZES[side], _SIZES[side] + LEVELS):
+            for level in range(field, field + LEVELS):
                 total += tops[row, level]
             sizes[row, side] = total
 
 
 @numba.njit(cache=True)
 def _advance(  # type: ignore[no-untyped-def]
-    state, ints, floats, totals, decay, trades, lots, first, positions, ends, open_end, out_ints, out_floats
+    state, ints, floats, totals, decay, trades, lots, held, first, positions, ends, open_end, out_ints, out_floats
 ):
-    """Adds trades to buckets and sums the window at each close; `first` is the number of lots[0] since the start.
+    """Adds trades to buckets and sums the window at each close; returns how many of `lots` are filled.
 
-    `lots` begins with the sizes held from before; those of `trades` are written behind them.
+    The first `held` of `lots` are sizes from before, `first` is the number of the oldest since the start.
     """
-    row, held = 0, len(lots) - len(trades)
+    row = 0
     for close in range(len(ends)):
-        stop = row
-        while stop < len(trades) and trades[stop, _POSITION] < positions[close]:
-            stop += 1
-        _add(state, ints, floats, trades[row:stop], lots[held + row : held + stop])
-        row = stop
+        row, held = _add(state, ints, floats, trades, row, positions[close], lots, held)
         _sum(state, ints, floats, totals, decay, lots, first, out_ints[close], out_floats[close])
         _open(state, ints, floats, totals, ends[close + 1] if close + 1 < len(ends) else open_end)
-    _add(state, ints, floats, trades[row:], lots[held + row :])
+    _, held = _add(state, ints, floats, trades, row, _NEVER, lots, held)
+    return held
 
 
 @numba.njit(cache=True)
-def _add(state, ints, floats, trades, lots):  # type: ignore[no-untyped-def]
-    """Adds trades to the open bucket and their sizes to `lots`."""
-    if len(trades) == 0:
-        return
-    slot, open_end, high, low = state[_SLOT], state[_OPEN_END], state[_HIGH], state[_LOW]
+def _add(state, ints, floats, trades, row, before, lots, held):  # type: ignore[no-untyped-def]
+    """Adds trades from `row` up to position `before` to the open bucket and their sizes to `lots`.
+
+    A trade that comes behind a later id is left out. Returns (next row, sizes held).
+    """
+    slot, open_end, next_id, seen = state[_SLOT], state[_OPEN_END], state[_NEXT_ID], held
+    high, low, last = state[_HIGH], state[_LOW], state[_LAST]
     buy, sell, count, buys = ints[slot, _BUY], ints[slot, _SELL], ints[slot, _TRADES], ints[slot, _BUYS]
     signed, weights, notional = floats[slot, _SIGNED], floats[slot, _WEIGHT], floats[slot, _NOTIONAL]
-    for row in range(len(trades)):
-        qty, price, prints = trades[row, _QTY], trades[row, _PRICE], trades[row, _COUNT]
-        age_s = max(min((open_end - trades[row, _TS_EVENT]) / 1e9, 1.0), 0.0)
+    while row < len(trades) and trades[row, _POSITION] < before:
+        trade = trades[row]
+        row += 1
+        late, prints = trade[_TRADE_ID] < next_id, trade[_COUNT]
+        next_id = max(next_id, trade[_TRADE_ID] + prints)
+        if late:
+            continue
+        qty, last = trade[_QTY], trade[_PRICE]
+        age_s = max(min((open_end - trade[_TS_EVENT]) / 1e9, 1.0), 0.0)
         weight = np.exp(QTY_POWER * np.log(float(qty)) - age_s / DECAY_S)
-        if trades[row, _SIDE] > 0:
+        if trade[_SIDE] > 0:
             buy += qty
             buys += prints
             signed += weight
@@ -230,15 +227,17 @@ def _add(state, ints, floats, trades, lots):  # type: ignore[no-untyped-def]
             signed -= weight
         count += prints
         weights += weight
-        notional += float(price) * float(qty)
-        lots[row] = qty
-        high = max(high, price)
-        low = price if low == 0 else min(low, price)
+        notional += float(last) * float(qty)
+        high = max(high, last)
+        low = last if low == 0 else min(low, last)
+        lots[held] = qty
+        held += 1
     ints[slot, _BUY], ints[slot, _SELL], ints[slot, _TRADES], ints[slot, _BUYS] = buy, sell, count, buys
     floats[slot, _SIGNED], floats[slot, _WEIGHT], floats[slot, _NOTIONAL] = signed, weights, notional
-    ints[slot, _ROWS] += len(trades)
-    state[_SEEN] += len(trades)
-    state[_LAST], state[_HIGH], state[_LOW] = trades[-1, _PRICE], high, low
+    ints[slot, _ROWS] += held - seen
+    state[_SEEN] += held - seen
+    state[_NEXT_ID], state[_HIGH], state[_LOW], state[_LAST] = next_id, high, low, last
+    return row, held
 
 
 @numba.njit(cache=True)
