@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response
+from fastapi_offline import FastAPIOffline
 from loguru import logger
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
@@ -86,7 +87,7 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
         finally:
             await upkeep.stop()
 
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Trifecta sidecar",
         version=__version__,
         description=_DESCRIPTION,
