@@ -1,8 +1,8 @@
 """The ten order-flow features of the trailing 60 s at each closed second, as a pandas or a polars user computes them.
 
 Sums that add up go by second and are then rolled over 60 seconds. What does not add up is the share of large trades,
-because each window has a mean of its own: only trades above the smallest limit of the 60 windows that hold them are
-looked at again, once for each of these windows.
+because each window has a mean of its own: polars groups by overlapping windows, which pandas does not have, so there
+each of the 60 windows that hold a trade is compared with it in turn, all trades at once.
 
 Arguments: pandas or polars, an .npz, where to save the features. The .npz: trades `second` (0.., the one it belongs
 to), `age_s` (at the end of it), `price`, `qty`, `buy`; and by second `bid`, `ask`, `bids`, `asks` (sizes of 20 levels).
@@ -67,9 +67,7 @@ def with_pandas(trades: pd.DataFrame, book: pd.DataFrame) -> pd.DataFrame:
     window = by_second[["buy", "qty", "buys", "count", "notional"]].rolling(WINDOW_S, min_periods=1).sum()
     faded = {name: _faded(by_second[name].to_numpy()) for name in ("weight", "signed")}
     limit = LARGE * window.qty / window["count"]
-    lowest = limit[::-1].rolling(WINDOW_S, min_periods=1).min()[::-1].to_numpy()
-    candidates = trades.loc[trades.qty.to_numpy() > lowest[trades.second.to_numpy()], ["second", "qty"]]
-    large = _count_large(candidates.second.to_numpy(), candidates.qty.to_numpy(), limit.to_numpy())
+    large = _count_large(trades.second.to_numpy(), trades.qty.to_numpy(), limit.to_numpy())
     imbalance = (book.bids - book.asks) / (book.bids + book.asks)
     features = (
         window.buy,
@@ -102,19 +100,22 @@ def with_polars(trades: pl.DataFrame, book: pl.DataFrame) -> pl.DataFrame:
             notional=(pl.col("price") * pl.col("qty")).sum(),
         )
     )
+    large = (
+        trades.lazy()
+        .set_sorted("second")
+        .group_by_dynamic("second", every="1i", period=f"{WINDOW_S}i", offset=f"-{WINDOW_S - 1}i", label="right")
+        .agg(large=(pl.col("qty") > LARGE * pl.col("qty").mean()).sum())
+        .with_columns(second=pl.col("second") - 1)  # windows are labelled by their end, seconds by their start
+    )
     rolled = ("buy", "qty", "buys", "count", "notional")
     window = (
         book.lazy()
         .join(by_second, on="second", how="left", maintain_order="left")
         .with_columns(pl.col(*rolled, "weight", "bought").cast(pl.Float64).fill_null(0))
         .with_columns(pl.col(*rolled).rolling_sum(WINDOW_S, min_samples=1))
-        .with_columns(limit=LARGE * pl.col("qty") / pl.col("count"))
-        .with_columns(lowest=pl.col("limit").reverse().rolling_min(WINDOW_S, min_samples=1).reverse())
+        .join(large, on="second", how="left", maintain_order="left")
         .collect()
     )
-    limit, lowest = window["limit"].to_numpy(), window["lowest"]
-    candidates = trades.filter(pl.col("qty") > lowest.gather(trades["second"]))
-    large = _count_large(candidates["second"].to_numpy(), candidates["qty"].to_numpy(), limit)
     bought, weights = _faded(window["bought"].to_numpy()), _faded(window["weight"].to_numpy())
     imbalance = (pl.col("bids") - pl.col("asks")) / (pl.col("bids") + pl.col("asks"))
     features = (
@@ -130,7 +131,7 @@ def with_polars(trades: pl.DataFrame, book: pl.DataFrame) -> pl.DataFrame:
         pl.col("count") / WINDOW_S,
     )
     flow = 2 * bought / weights - 1
-    known = window.with_columns(flow=pl.Series(flow), large=pl.Series(large))
+    known = window.with_columns(flow=pl.Series(flow))
     return known.select(**dict(zip(NAMES, features, strict=True)))
 
 
