@@ -19,7 +19,7 @@ from trifecta.market.events import DEPTH, LEVEL, LEVELS
 
 Side = dict[int, int]
 State = tuple[Side, Side]
-NEAR = 40_000  # ticks from the best price within which every level is told
+NEAR = 20_000  # ticks from the best price within which every level is told, unless the spread is as wide
 JUMP = 2_000_000  # ticks, several windows
 NO_MOMENT = np.empty(0, np.int64)
 
@@ -132,15 +132,16 @@ def assert_top(top: np.void, book: Book, market: Market) -> None:
         assert not (book.valid and bids and asks and min(asks) - max(bids) < NEAR)
         return
     assert book.valid
+    wide = min(asks) - max(bids) >= NEAR
     for name, truth in (("bid", sorted(bids.items(), reverse=True)), ("ask", sorted(asks.items()))):
         prices, sizes = top[f"{name}_price"].tolist(), top[f"{name}_qty"].tolist()
         told = [(price, qty) for price, qty in zip(prices, sizes, strict=True) if price]
         assert told == truth[: len(told)]
         near = [row for row in truth[:LEVELS] if abs(row[0] - truth[0][0]) < NEAR]
-        assert len(told) >= len(near)
+        assert wide or len(told) >= len(near)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32), futures=st.booleans(), sockets=st.integers(1, 2), loss=st.sampled_from([0.0, 0.02]))
 def test_a_valid_book_is_the_venues_book(seed: int, *, futures: bool, sockets: int, loss: float) -> None:
     random = Random(seed)  # noqa: S311
@@ -171,7 +172,7 @@ def test_a_valid_book_is_the_venues_book(seed: int, *, futures: bool, sockets: i
                 assert (best["ask"], best["ask_qty"]) == min(asks.items())
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32), futures=st.booleans())
 def test_without_loss_one_snapshot_is_enough_forever(seed: int, *, futures: bool) -> None:
     random = Random(seed)  # noqa: S311
@@ -191,7 +192,7 @@ def test_without_loss_one_snapshot_is_enough_forever(seed: int, *, futures: bool
         assert book.levels() == market.states[-1]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32), futures=st.booleans())
 def test_any_batching_gives_the_same_book_at_each_moment(seed: int, *, futures: bool) -> None:
     random = Random(seed)  # noqa: S311

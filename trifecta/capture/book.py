@@ -37,7 +37,7 @@ class _State(IntEnum):
     BEST_ASK = 2  # cell, _WINDOW where the side is empty
     LAST_ID = 3
     PHASE = 4
-    STRAYED = 5  # 1 once a price that may be the best lies outside the window
+    STRAYED = 5  # 1 where the window must move: the market is at its edge, or may be outside
 
 
 class _Phase(IntEnum):
@@ -48,7 +48,7 @@ class _Phase(IntEnum):
 
 _LOW, _BID, _ASK, _ID, _PHASE, _STRAYED = (int(slot) for slot in _State)
 _INVALID, _BRIDGING, _VALID = (int(phase) for phase in _Phase)
-_DONE, _MOVE, _BROKEN, _CROSSED, _STRAY = range(5)
+_DONE, _BROKEN, _CROSSED, _STRAY = range(4)
 
 BEST = np.dtype([("update_id", "i8"), ("bid", "i8"), ("bid_qty", "i8"), ("ask", "i8"), ("ask_qty", "i8")])
 """Best bid and ask right after one change."""
@@ -153,9 +153,6 @@ class Book:
             self._store_far(levels, far[:n_far])
             if why == _DONE:
                 return Applied(tops, bests[: cursor[2]], breaks)
-            if why == _MOVE:
-                self._move()
-                continue
             if why == _STRAY and self._follow_stray():
                 cursor = [cursor[0] + 1, cursor[1], _best(self._state, self._bids, self._asks, columns[4], cursor[2])]
             else:
@@ -212,10 +209,6 @@ class Book:
                 self._far[side][price] = qty
             else:
                 self._far[side].pop(price, None)
-
-    def _move(self) -> None:
-        bids, asks = self.levels()
-        self._place(max(bids), min(asks), bids, asks)
 
     def _follow_stray(self) -> bool:
         """Moves the window to the best prices wherever they are; false where they cross."""
@@ -278,8 +271,6 @@ def _advance(state, bids, asks, depth, levels, moments, tops, bests, far, change
         if follows < 0:
             return change, moment, best, n_far, _BROKEN
         if follows > 0:
-            if _must_move(state, len(bids)):
-                return change, moment, best, n_far, _MOVE
             n_far = _change(state, bids, asks, depth[change], levels, far, n_far)
             if state[_BID] >= state[_ASK]:
                 return change, moment, best, n_far, _CROSSED
@@ -301,15 +292,6 @@ def _follows(state, change):  # type: ignore[no-untyped-def]
     if change[_PREVIOUS_ID] >= 0:
         return 1 if change[_PREVIOUS_ID] <= state[_ID] else -1
     return 1 if change[_FIRST_ID] <= state[_ID] + 1 else -1
-
-
-@numba.njit(cache=True)
-def _must_move(state, cells):  # type: ignore[no-untyped-def]
-    """True where the market came close to the window's edge; after a move its middle is the market's."""
-    if state[_BID] < 0 or state[_ASK] >= cells:
-        return False
-    middle = (state[_BID] + state[_ASK]) // 2
-    return middle < _MARGIN or middle > cells - _MARGIN
 
 
 @numba.njit(cache=True)
@@ -346,7 +328,8 @@ def _change(state, bids, asks, change, levels, far, n_far):  # type: ignore[no-u
     state[_BID], state[_ASK] = best_bid, best_ask
     # A side without a level in the window may have some outside; a price beyond the other side's end crosses it,
     # unless that side is empty.
-    state[_STRAYED] = stray or best_bid < 0 or best_ask >= cells
+    at_edge = abs(best_bid + best_ask - cells) > cells - 2 * _MARGIN
+    state[_STRAYED] = stray or best_bid < 0 or best_ask >= cells or at_edge
     state[_ID], state[_PHASE] = change[_LAST_ID], _VALID
     return n_far
 
