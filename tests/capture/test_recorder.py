@@ -171,8 +171,10 @@ async def test_collection_switch_closes_and_opens_the_sockets(tmp_path: Path) ->
             await run.whole()
             (settings.run_dir / "collection").write_text("stopped\n")
             await run.until(lambda beat: not beat.collecting and not beat.connected)
+            before = run.beat()
+            assert before is not None
             (settings.run_dir / "collection").write_text("started\n")
-            await run.until(lambda beat: beat.collecting and beat.connected)
+            await run.until(lambda beat: beat.collecting and beat.connected and beat.frames > before.frames + 100)
             await run.whole()
             await run.end()
     assert assert_lake_is_the_record(tmp_path, settings) > 0
