@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import warehouse
-from tests.unit.payloads import START, recorded_lines, trade
+from tests import recorded
+from tests.unit.payloads import START, trade
 from tests.unit.streams import INSTRUMENTS, stream
 from trifecta import venues
 from trifecta.capture import journal
@@ -192,7 +193,7 @@ def test_a_missing_or_foreign_file_is_named(tmp_path: Path) -> None:
 
 
 def test_bad_lines_of_a_recording_are_quarantined_and_cost_only_themselves(tmp_path: Path) -> None:
-    lines = [(stamp, payload) for stamp, payload in recorded_lines("binance")]
+    lines = [(stamp, payload) for stamp, payload in recorded.lines("binance")]
     bad = [(lines[3][0], b"not json"), (lines[3][0], trade(1, at=START, qty="-1"))]
     lines = [*lines[:4], *bad, *lines[4:]]
     path = write(tmp_path / "r.gz", Frames(0, np.array([line[0] for line in lines]), [line[1] for line in lines]))

@@ -1,9 +1,8 @@
-"""Frames for tests: the recorded ones of `tests/fixtures`, and made ones in the same form."""
+"""Frames for tests, made in the form of the recorded ones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -11,16 +10,9 @@ import numpy as np
 from trifecta.market.events import Frames
 from trifecta.market.instruments import Instrument
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
 SPOT = Instrument("binance", "BTCUSDT", 2, 5)
 START = 1_723_161_240  # s, a whole minute
 SECOND = 1_000_000_000
-
-
-def recorded_lines(venue: str) -> list[tuple[int, bytes]]:
-    """(ts_recv ns, payload) of a venue's recorded frames."""
-    lines = (FIXTURES / venue / "frames.log").read_bytes().splitlines()
-    return [(int(stamp), payload) for stamp, _, payload in (line.partition(b" ") for line in lines)]
 
 
 def frames(*payloads: bytes, first_position: int = 0, ts_recv: Sequence[int] | None = None) -> Frames:

@@ -7,7 +7,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from tests.unit.payloads import SPOT, START, answer, frames, kline, past_trades, recorded_lines, snapshot, trade
+from tests import recorded
+from tests.unit.payloads import SPOT, START, answer, frames, kline, past_trades, snapshot, trade
 from trifecta import venues
 from trifecta.errors import DataError
 from trifecta.market.instruments import Instrument, decimals, infer
@@ -58,7 +59,7 @@ def read(payload: bytes) -> Answer:
 def test_recorded_depth_snapshots(
     venue: str, symbol: str, last_id: int, bids: list[tuple[int, int]], asks: list[tuple[int, int]]
 ) -> None:
-    payloads = [payload for _, payload in recorded_lines(venue)]
+    payloads = [payload for _, payload in recorded.lines(venue)]
     instruments = venues.venue(venue).instruments(venue, payloads)
     (found,) = venues.venue(venue).decode(frames(*payloads), instruments).answers
     got = venues.venue(venue).read_snapshot(found, instruments[symbol])
@@ -166,7 +167,7 @@ def test_exchange_info_that_cannot_be_read_says_why(old: bytes, new: bytes, told
 
 
 def test_instruments_come_from_the_decimals_used_where_no_exchange_info_is_at_hand() -> None:
-    payloads = [payload for _, payload in recorded_lines("binance")]
+    payloads = [payload for _, payload in recorded.lines("binance")]
     assert answers.instruments("binance", payloads) == {
         "BTCUSDT": Instrument("binance", "BTCUSDT", 2, 5, Decimal("0.01"), Decimal("0.00001"))
     }

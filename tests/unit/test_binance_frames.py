@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from tests import recorded
 from tests.unit.payloads import (
-    FIXTURES,
     SPOT,
     START,
     answer,
@@ -16,7 +16,6 @@ from tests.unit.payloads import (
     frames,
     kline,
     quote,
-    recorded_lines,
     trade,
 )
 from trifecta import venues
@@ -30,7 +29,7 @@ FIRST = 1000  # position of the first recorded frame
 
 
 def recorded_events(venue: str, symbol: str) -> tuple[SymbolEvents, Decoded]:
-    lines = recorded_lines(venue)
+    lines = recorded.lines(venue)
     payloads = [payload for _, payload in lines]
     stamps = [stamp for stamp, _ in lines]
     spoken = venues.venue(venue)
@@ -51,9 +50,9 @@ def only_fault(*payloads: bytes) -> tuple[Reason, str]:
 
 @pytest.mark.parametrize("venue", list(venues.VENUES))
 def test_every_venue_has_recorded_frames_of_each_kind(venue: str) -> None:
-    assert (FIXTURES / venue / "frames.log").is_file(), f"record some frames of {venue} into tests/fixtures/{venue}"
+    assert venue in recorded.SAMPLES, f"name a recording of {venue} in tests/recorded.py"
     spoken = venues.venue(venue)
-    payloads = [payload for _, payload in recorded_lines(venue)]
+    payloads = [payload for _, payload in recorded.lines(venue)]
     instruments = spoken.instruments(venue, payloads)
     decoded = spoken.decode(frames(*payloads), instruments)
     (symbol,) = decoded.symbols
