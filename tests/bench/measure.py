@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
     def holds(self) -> bool:
         if self.value is None:
             return False
-        return self.value >= self.target if self.at_least else self.value <= self.target
+        return bool(self.value >= self.target if self.at_least else self.value <= self.target)
 
 
 Seconds = dict[str, list[float]]

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from typing import Any
 from unittest.mock import patch
 
-from tests.bench.decoding import DECODERS, KIND_AT
+from tests.bench.decoding import decode_typed
 from tests.bench.measure import Verdict, cpu_s, one_core
 from tests.bench.recorded import spot_files, spot_frames
 from trifecta.capture import replay as replaying
@@ -34,7 +34,7 @@ def measure(*, quick: bool) -> list[Verdict]:
     payloads = [payload for batch in batches for payload in batch.payloads if payload.startswith(b'{"stream"')]
     rates, alone, parts, summary = [], [], Counter[str](), None
     for turn in range(4 if quick else 8):
-        alone.append(len(payloads) / cpu_s(lambda: [DECODERS[payload[KIND_AT]](payload) for payload in payloads]))
+        alone.append(len(payloads) / cpu_s(lambda: decode_typed(payloads)))
         seconds, summary, took = _replay_once()
         if turn:  # the first one compiles
             rates.append(summary.frames / seconds)

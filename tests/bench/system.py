@@ -75,7 +75,7 @@ class System(NamedTuple):
 def measure(*, quick: bool) -> list[Verdict]:
     with _running(ORDINARY) as system:
         took = _latencies(system, QUICK_SAMPLES if quick else SAMPLES)
-    p50, p99 = np.percentile(took, [50, 99]) * 1e3
+    p50, p99 = (np.percentile(took, [50, 99]) * 1e3).tolist()
     note = f"p50 {p50:.1f} ms of {len(took)} seconds at {ORDINARY} frames/s, from the receive time of the closing frame"
     verdicts = [Verdict("second closed to answer, p99", p99, "ms", 25.0, at_least=False, note=note)]
     with _running(FLOOD) as system:
