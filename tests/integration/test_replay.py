@@ -22,6 +22,7 @@ from trifecta import venues
 from trifecta.capture import journal
 from trifecta.capture import replay as replaying
 from trifecta.capture.commit import commit
+from trifecta.capture.journal import JournalWriter
 from trifecta.capture.pipeline import Pipeline
 from trifecta.capture.replay import ReplaySummary, replay
 from trifecta.clock import ManualClock
@@ -181,6 +182,15 @@ def assert_same(again: np.ndarray, live: pa.Table) -> None:
         if name != "position":
             expected = live[name].to_numpy().astype(again[name].dtype)
             assert again[name].tobytes() == expected.tobytes(), name
+
+
+def test_a_journal_keeps_the_name_of_its_folder(tmp_path: Path) -> None:
+    frames = stream(3, 200)
+    with JournalWriter.open(tmp_path / "sim_binance") as writer:
+        writer.append(list(zip(frames.ts_recv.tolist(), frames.payloads, strict=True)))
+    lake = lake_of(tmp_path)
+    assert run(lake, tmp_path / "sim_binance").venue == "sim_binance"
+    assert lake.version("trades", "sim_binance") == 199
 
 
 def test_a_missing_or_foreign_file_is_named(tmp_path: Path) -> None:

@@ -178,6 +178,16 @@ def test_exchange_info_wins_over_the_decimals_used() -> None:
     assert list(answers.instruments("binance", [trade(1), wrapped])) == ["NKNUSDT"]
 
 
+def test_of_an_exchange_info_only_the_symbols_that_are_recorded_count() -> None:
+    both = EXCHANGE_INFO.replace(
+        b'"symbols":[', b'"symbols":[' + EXCHANGE_INFO[EXCHANGE_INFO.index(b'{"symbol"') : -2] + b","
+    )
+    both = both.replace(b"NKNUSDT", b"BTCUSDT", 1)
+    wrapped = b'{"rest":"exchangeInfo","data":' + both + b"}"
+    assert set(answers.instruments("binance", [wrapped])) == {"BTCUSDT", "NKNUSDT"}
+    assert list(answers.instruments("binance", [wrapped, trade(1)])) == ["BTCUSDT"]
+
+
 @pytest.mark.parametrize(
     "payload",
     [

@@ -61,6 +61,7 @@ class _Recording(NamedTuple):
     frames: Callable[[int], Iterator[Frames]]
     """Its frames, numbered from the position given."""
     numbered: bool  # its frames bear numbers of their own
+    source: str = ""  # the name a journal bears
 
 
 def replay(
@@ -77,7 +78,7 @@ def replay(
 
     Args:
         paths: recordings of lines `<ts_recv ns> <payload>` (plain, .gz or .zst), or journal folders.
-        source: name in the warehouse's `venue` column; by default told by the frames themselves.
+        source: name in the warehouse's `venue` column; by default a journal's own, else told by the frames.
         on_progress: called with bytes done and bytes in all.
 
     Raises:
@@ -86,7 +87,7 @@ def replay(
     started_s = clock.monotonic_s()
     recordings = _recordings(paths)
     sample = _sample(recordings)
-    source = source or venues.detect(sample)
+    source = source or recordings[0].source or venues.detect(sample)
     venue = venues.venue(source)
     instruments = venue.instruments(source, sample)
     if not instruments:
@@ -136,7 +137,8 @@ def _recordings(paths: Sequence[Path]) -> list[_Recording]:
 def _recording(path: Path) -> _Recording:
     if path.is_dir():  # the recorder's own journal: its numbers and its name, so that nothing is written twice
         size = sum(part.stat().st_size for part in path.iterdir())
-        return _Recording(path.name, size, lambda _: journal.read(path), numbered=True)
+        name = path.resolve().name
+        return _Recording(name, size, lambda _: journal.read(path), numbered=True, source=name)
     if not path.is_file():
         raise DataError(f"{path} is not there: expected a recording or a journal folder")
     with path.open("rb") as handle:

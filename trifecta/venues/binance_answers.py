@@ -182,17 +182,23 @@ def clock_offset(answer: Answer) -> tuple[int, int]:
 
 
 def instruments(venue: str, payloads: Iterable[bytes]) -> dict[str, Instrument]:
-    """Instruments by symbol: from an exchange info among `payloads`, else inferred from the decimals they use."""
+    """Instruments by symbol: from an exchange info among `payloads`, else inferred from the decimals they use.
+
+    Of an exchange info only the symbols that the other payloads are about, as it may tell of all that the venue has.
+    """
     prices: dict[str, set[str]] = {}
     quantities: dict[str, set[str]] = {}
     bare: list[bytes] = []
+    told: dict[str, Instrument] = {}
     for payload in payloads:
         if payload.startswith(b'{"rest":"exchangeInfo"'):
-            return exchange_info(venue, read(payload, 0, 0, ()).data)
+            told |= exchange_info(venue, read(payload, 0, 0, ()).data)
         if payload.startswith(b'{"lastUpdateId":'):
             bare.append(payload)
         elif payload.startswith(b'{"stream":"'):
             _sample(payload, prices, quantities)
+    if told:
+        return {symbol: told[symbol] for symbol in prices if symbol in told} or told
     for payload in bare:
         for symbol, known in prices.items():
             _sample_levels(_levels_as_text(payload), known, quantities[symbol])
