@@ -162,7 +162,7 @@ async def test_gap_is_seen_by_clients_and_not_in_the_record(venue):
         await next_trades(socket, 1)
         await emulator.control("fault", {"kind": "gap", "count": 5, "symbol": "BTCUSDT", "stream": "trade"})
         seen = await next_trades(socket, 100)
-        missing = set(range(seen[0], seen[-1] + 1)) - set(seen)
+        missing = set(range(before + 1, seen[-1] + 1)) - set(seen)
         assert len(missing) == 5
         rows = await emulator.get("/api/v3/historicalTrades", symbol="BTCUSDT", fromId=min(missing), limit=5)
         assert {row["id"] for row in rows} == missing
