@@ -159,7 +159,7 @@ async def test_cut_drops_the_sockets_of_its_market(venue):
 
 async def test_gap_is_seen_by_clients_and_not_in_the_record(venue):
     async with venue() as emulator, emulator.connect("/ws/btcusdt@trade") as socket:
-        await next_trades(socket, 1)
+        (before,) = await next_trades(socket, 1)
         await emulator.control("fault", {"kind": "gap", "count": 5, "symbol": "BTCUSDT", "stream": "trade"})
         seen = await next_trades(socket, 100)
         missing = set(range(before + 1, seen[-1] + 1)) - set(seen)
