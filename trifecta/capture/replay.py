@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,7 +87,7 @@ def replay(
     """
     started_s = clock.monotonic_s()
     recordings = _recordings(paths)
-    sample = _sample(recordings)
+    sample, recordings = _sampled(recordings)
     source = source or recordings[0].source or venues.detect(sample)
     venue = venues.venue(source)
     instruments = venue.instruments(source, sample)
@@ -148,9 +149,19 @@ def _recording(path: Path) -> _Recording:
     )
 
 
-def _sample(recordings: Sequence[_Recording]) -> list[bytes]:
-    """The first payloads of the first recording that has any."""
-    for recording in recordings:
-        for frames in recording.frames(0):
-            return frames.payloads[:SAMPLE_FRAMES]
+def _sampled(recordings: Sequence[_Recording]) -> tuple[list[bytes], list[_Recording]]:
+    """The first payloads of the first recording that has any, and the recordings, nothing of which is read twice."""
+    for index, recording in enumerate(recordings):
+        batches = recording.frames(0)
+        head = next(batches, None)
+        if head is None:
+            continue
+        rest = list(recordings[index:])
+        # What came before holds no frame, so this one begins at 0 as well.
+        rest[0] = recording._replace(frames=_going_on(head, batches))
+        return head.payloads[:SAMPLE_FRAMES], rest
     raise DataError("there is no frame to replay: name a recording of lines <ts_recv ns> <payload>")
+
+
+def _going_on(head: Frames, batches: Iterator[Frames]) -> Callable[[int], Iterator[Frames]]:
+    return lambda _: chain([head], batches)
