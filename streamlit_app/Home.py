@@ -55,7 +55,7 @@ def _read(sql: str, **values: object) -> pd.DataFrame:
 
 
 def main() -> None:
-    st.set_page_config("Trifecta", ":material/monitoring:", layout="wide")
+    st.set_page_config("Trifecta", layout="wide")
     sidecar = Sidecar(_settings())
     health = sidecar.get("/health")
     st.title("Trifecta")

@@ -48,7 +48,7 @@ def of_status(status: Status) -> RenderableType:
     shown: list[RenderableType] = [SIMULATED] if status.simulated and status.running else []
     running = ", ".join(f"{name} ({pid})" for name, pid in status.processes.items())
     shown.append(Text(f"running: {running}" if running else "not running: `trifecta up` starts it"))
-    shown += [feeds_table(status.feeds), Text(f"sidecar: {_pairs(status.health)}"), _lake(status)]
+    shown += [feeds_table(status.feeds), Text(_sidecar(status.health)), _lake(status)]
     shown.append(Text(f"gaps: {_pairs(status.gaps) or 'none'}"))
     return Group(*shown)
 
@@ -98,6 +98,12 @@ def _lake(status: Status) -> Table:
     for row in status.lake:
         table.add_row(row["table"], row["venue"], row["symbol"], f"{row['rows']:,}", str(row["last"])[:19])
     return table
+
+
+def _sidecar(health: dict[str, Any]) -> str:
+    """The sidecar's state and why, in a line."""
+    reasons = "; ".join(health.get("reasons", [])) or health.get("url", "")
+    return f"sidecar: {health.get('status', 'no answer')}" + (f" · {reasons}" if reasons else "")
 
 
 def _pairs(values: dict[str, Any]) -> str:
