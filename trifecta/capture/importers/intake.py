@@ -6,6 +6,7 @@ import or in a later one of the same file, adds nothing.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,7 +48,7 @@ class Target(NamedTuple):
     writer: str
 
 
-class Intake:
+class Intake(ABC):
     """Takes in the blocks of one file, in order. Subclasses know where events go."""
 
     recording: Path | None = None
@@ -63,14 +64,14 @@ class Intake:
         self._faults: defaultdict[Reason, int] = defaultdict(int)
         self._examples: defaultdict[Reason, list[Example]] = defaultdict(list)
 
+    @abstractmethod
     def take(self, block: Block, found: Believed | Changes) -> None:
         """Stores a block. A block that was stored before changes nothing."""
-        raise NotImplementedError
 
-    def finish(self) -> None:
+    def finish(self) -> None:  # noqa: B027  most have nothing left to do
         """Does what is left when every block is in."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  most hold nothing
         """Gives free what is held, whether the import came to its end or not."""
 
     def summary(self, seconds: float) -> ImportSummary:
