@@ -6,23 +6,26 @@ connect to a forwarder that `trifecta up` runs, so any number of either may come
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 import zmq
 import zmq.asyncio
 
 from trifecta.errors import SettingsError
-from trifecta.market.events import OrderFlow
+from trifecta.market.events import OrderFlow, Quote
 
 HIGH_WATER_MARK = 10_000  # messages a slow subscriber may fall behind before it loses the oldest
 SECONDS_TOPIC = b"second/"
+QUOTES_TOPIC = b"quote/"
 LAST_PORT = 65535
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_second = msgspec.msgpack.Decoder(OrderFlow).decode
+_decode_quote = msgspec.msgpack.Decoder(Quote).decode
+_Row = TypeVar("_Row")
 
 
 def publish_address(address: str) -> str:
@@ -53,6 +56,9 @@ class Publisher:
     def second(self, row: OrderFlow) -> None:
         self._socket.send_multipart((SECONDS_TOPIC + row.venue.encode(), _encode(row)), zmq.NOBLOCK)
 
+    def quote(self, row: Quote) -> None:
+        self._socket.send_multipart((QUOTES_TOPIC + row.venue.encode(), _encode(row)), zmq.NOBLOCK)
+
     def close(self) -> None:
         self._socket.close()
         self._context.term()
@@ -66,18 +72,27 @@ class Publisher:
         self.close()
 
 
-async def seconds(address: str) -> AsyncGenerator[OrderFlow, None]:
+def seconds(address: str) -> AsyncGenerator[OrderFlow, None]:
     """Closed seconds of every instrument, as they are published."""
+    return _rows(address, SECONDS_TOPIC, _decode_second)
+
+
+def quotes(address: str) -> AsyncGenerator[Quote, None]:
+    """Best bids and asks of every instrument, as they are published."""
+    return _rows(address, QUOTES_TOPIC, _decode_quote)
+
+
+async def _rows(address: str, topic: bytes, decode: Callable[[bytes], _Row]) -> AsyncGenerator[_Row, None]:
     context: zmq.asyncio.Context = zmq.asyncio.Context()
     socket = context.socket(zmq.SUB)
     socket.set_hwm(HIGH_WATER_MARK)
     socket.linger = 0
-    socket.subscribe(SECONDS_TOPIC)
+    socket.subscribe(topic)
     socket.connect(address)
     try:
         while True:
             _, payload = await socket.recv_multipart()
-            yield _decode_second(payload)
+            yield decode(payload)
     finally:
         socket.close()
         context.term()

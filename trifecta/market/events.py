@@ -133,6 +133,19 @@ class Seconds(NamedTuple):
     open_end: int  # end of the second that is open after the batch, ns
 
 
+class Quote(msgspec.Struct, frozen=True):
+    """The best bid and ask of one instrument, as it goes over the bus. Prices in quote units, sizes in base units."""
+
+    venue: str
+    symbol: str
+    ts_event: int  # the venue's time, UTC ns; 0 where it sends none
+    ts_recv: int  # ours, ns
+    bid: float
+    bid_qty: float  # 0 where the venue tells no size
+    ask: float
+    ask_qty: float
+
+
 class OrderFlow(msgspec.Struct, frozen=True):
     """Order flow of the 60 s that end at `ts_event`, closed once a second. Formulas: `features/orderflow.py`.
 
