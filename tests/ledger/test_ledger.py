@@ -1,0 +1,71 @@
+"""The ledger opens, migrates and keeps what was committed, on both databases."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from warehouse.ledger import Ledger, metadata, model_events, models
+from warehouse.ledger.ledger import HEAD, MIGRATIONS, LedgerError
+
+CHAMPION = {
+    "target": "range", "venue": "binance", "symbol": "BTCUSDT", "horizon_s": 300, "network": "lstm",
+    "status": "champion", "folder": "models/a", "sha256": "0" * 64, "created_at": 1,
+}  # fmt: skip
+
+
+def test_revisions_lead_to_the_tables_that_the_program_uses(ledger: Ledger) -> None:
+    with ledger.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_head_is_the_newest_revision() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_several_may_migrate_at_once(url: str) -> None:
+    ledgers = [Ledger(url) for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(Ledger.migrate, ledgers))
+    assert [ledger.revision() for ledger in ledgers] == [HEAD] * 3
+    for ledger in ledgers:
+        ledger.close()
+
+
+def test_an_exception_takes_back_the_whole_transaction(ledger: Ledger) -> None:
+    def fail() -> None:
+        with ledger.begin() as connection:
+            connection.execute(insert(models).values(version="a", **CHAMPION))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with ledger.read() as connection:
+        assert connection.execute(select(models)).all() == []
+
+
+def test_refuses_a_second_champion(ledger: Ledger) -> None:
+    with ledger.begin() as connection:
+        connection.execute(insert(models).values(version="a", **CHAMPION))
+    with pytest.raises(IntegrityError), ledger.begin() as connection:
+        connection.execute(insert(models).values(version="b", **CHAMPION))
+
+
+def test_refuses_an_event_of_a_model_that_is_not_there(ledger: Ledger) -> None:
+    with pytest.raises(IntegrityError), ledger.begin() as connection:
+        connection.execute(insert(model_events).values(ts_ns=1, version="none", to_status="retired"))
+
+
+def test_refuses_another_database() -> None:
+    with pytest.raises(LedgerError, match="names 'mysql'"):
+        Ledger("mysql://root@localhost/x")

@@ -1,0 +1,121 @@
+"""The ledger's connection: one writer at a time, any number of readers, the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, create_engine, event, inspect, make_url, text
+from sqlalchemy.engine import URL, Engine
+
+from warehouse.errors import WarehouseError
+
+HEAD = "r0001"
+"""Newest revision: known here, so that opening a ledger that is up to date does not load Alembic."""
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_TIMEOUT_S = 30.0
+_WRITER_LOCK = 0x7472_6966  # PostgreSQL advisory lock that a writer holds until it commits
+_DURABLE, _BEGIN = "ledger_durable", "ledger_begin"
+
+
+class LedgerError(WarehouseError):
+    """The ledger cannot be opened, or is of another version than this program."""
+
+
+class Ledger:
+    """Opens `url`; nothing is created before `migrate`."""
+
+    def __init__(self, url: str) -> None:
+        self._url = _driver(url)
+        self.is_sqlite = self._url.get_backend_name() == "sqlite"
+        self._engine = _sqlite(self._url) if self.is_sqlite else create_engine(self._url, pool_pre_ping=True)
+
+    def migrate(self) -> None:
+        """Creates the tables, or brings them to this program's version. Any number of processes may call it at once."""
+        if self.revision() == HEAD:
+            return
+        from alembic import command  # noqa: PLC0415 - takes 0.1 s and is needed once in a ledger's life
+        from alembic.config import Config  # noqa: PLC0415
+
+        with self.begin() as connection:
+            config = Config(attributes={"connection": connection})
+            config.set_main_option("script_location", str(MIGRATIONS))
+            command.upgrade(config, "head")
+
+    def revision(self) -> str | None:
+        """The version of the tables; None in a ledger that was never migrated."""
+        if self.is_sqlite and (self._url.database or "") not in {"", ":memory:"}:
+            Path(self._url.database or "").parent.mkdir(parents=True, exist_ok=True)
+        with self.read() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            found = connection.execute(text("select version_num from alembic_version")).scalar()
+            return None if found is None else str(found)
+
+    @contextmanager
+    def begin(self, *, durable: bool = True) -> Iterator[Connection]:
+        """A transaction that holds the write lock from its start and commits at the end; an exception rolls it back.
+
+        Nobody else writes meanwhile, so what it read is still true when it commits.
+
+        Args:
+            durable: committed means on disk. Without it a power cut, not a crash of the process, may lose the newest.
+        """
+        options = {_BEGIN: "BEGIN IMMEDIATE", _DURABLE: durable}
+        with self._engine.connect().execution_options(**options) as connection, connection.begin():
+            if not self.is_sqlite:
+                if not durable:
+                    connection.exec_driver_sql("set local synchronous_commit = off")
+                connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that sees the ledger as it was at its first query, and that waits for nobody."""
+        options: dict[str, Any] = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self._engine.connect().execution_options(**options) as connection:
+            yield connection
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _driver(url: str) -> URL:
+    found = make_url(url)
+    if found.drivername in {"postgresql", "postgres"}:
+        return found.set(drivername="postgresql+psycopg")
+    if found.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise LedgerError(
+            f"ledger_url names {found.drivername!r}: expected sqlite:///<path> or postgresql://<user>@<host>/<database>"
+        )
+    return found
+
+
+def _sqlite(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # the driver would begin transactions by itself, and late
+        for pragma in ("journal_mode = wal", "foreign_keys = on"):
+            connection.execute(f"pragma {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if _BEGIN in options:
+            connection.exec_driver_sql(f"pragma synchronous = {'full' if options[_DURABLE] else 'normal'}")
+        connection.exec_driver_sql(options.get(_BEGIN, "BEGIN"))
+
+    return engine
