@@ -1,8 +1,32 @@
-"""All storage. Delta tables in the lake, DuckDB to read them. Imports nothing of `trifecta`."""
+"""All storage. Delta tables in the lake, DuckDB to read them. Imports nothing of `trifecta`.
 
-from warehouse.lake import Lake
-from warehouse.query import query
-from warehouse.session import refresh, session
-from warehouse.tables import TABLES, Table
+What is named here is imported when it is first asked for: whoever opens only the ledger loads neither Delta nor DuckDB.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from warehouse.lake import Lake
+    from warehouse.queries import query
+    from warehouse.sessions import refresh, session
+    from warehouse.tables import TABLES, Table
 
 __all__ = ["TABLES", "Lake", "Table", "query", "refresh", "session"]
+
+_HOMES = {
+    "TABLES": "tables",
+    "Table": "tables",
+    "Lake": "lake",
+    "query": "queries",
+    "refresh": "sessions",
+    "session": "sessions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

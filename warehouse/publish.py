@@ -14,7 +14,7 @@ import duckdb
 from warehouse.errors import BusyError
 from warehouse.lake import Lake
 from warehouse.relations import Relation, quoted, read
-from warehouse.session import build, files, session
+from warehouse.sessions import build, files, session
 
 VIEWS = ("trades", "quotes", "book_top")
 """Too large to copy: these stay views over the lake's files, valid until those are vacuumed."""

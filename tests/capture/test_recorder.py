@@ -28,7 +28,7 @@ from trifecta.emulator.server import running
 from trifecta.errors import PermanentError, SettingsError
 from trifecta.settings import Market, Settings, VenueSettings, load
 from warehouse.lake import Lake
-from warehouse.session import session
+from warehouse.sessions import session
 
 pytestmark = pytest.mark.timeout(120)
 SOURCE = "sim_binance"

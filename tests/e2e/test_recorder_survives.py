@@ -25,7 +25,7 @@ from trifecta.capture.heartbeat import Heartbeat
 from trifecta.emulator.config import Fault, FaultKind
 from trifecta.emulator.record import read_trades
 from warehouse.lake import Lake
-from warehouse.session import session
+from warehouse.sessions import session
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 

@@ -12,7 +12,7 @@ import pytest
 from trifecta.capture.importers import ImportSummary, import_file
 from trifecta.clock import ManualClock
 from warehouse import Lake
-from warehouse.session import session
+from warehouse.sessions import session
 
 NOW_NS = 1_760_000_000 * 10**9  # 2025-10-09
 START_MS = 1_723_161_240_000  # 2024-08-08 23:54:00

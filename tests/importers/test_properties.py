@@ -19,7 +19,7 @@ from trifecta.capture.importers.numbers import nanoseconds, whole
 from trifecta.capture.importers.rows import NUMBER
 from trifecta.clock import ManualClock
 from warehouse import Lake
-from warehouse.session import session
+from warehouse.sessions import session
 
 from .conftest import NOW_NS, START_MS, spot_trade
 

@@ -12,7 +12,7 @@ import pytest
 
 from warehouse import Lake, query, refresh, session
 from warehouse.errors import QueryTimeoutError, RefusedError
-from warehouse.query import TRUNCATED
+from warehouse.queries import TRUNCATED
 from warehouse.relations import read
 
 Rows = Callable[..., pa.Table]

@@ -19,7 +19,7 @@ from rich.table import Table
 from trifecta.settings import Settings
 from warehouse import Lake, query, refresh, session
 from warehouse.errors import WarehouseError
-from warehouse.query import MAX_ROWS, TRUNCATED
+from warehouse.queries import MAX_ROWS, TRUNCATED
 
 try:
     import readline

@@ -9,7 +9,7 @@ import numpy as np
 from trifecta.capture.importers.checks import covered
 from trifecta.capture.importers.rows import Ints
 from warehouse.lake import Lake
-from warehouse.session import refresh, session
+from warehouse.sessions import refresh, session
 
 # Ids that a row of each table takes up, first and last; those of bars are its time.
 _SPANS = {
