@@ -23,7 +23,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	touch $@
 
 test: install lint  ## Check style, types and layers, then run every test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: install
 	$(BIN)/ruff check .

@@ -254,5 +254,5 @@ def _print_summary(result: object, json: bool) -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    err.print(message, style="bold red", highlight=False, markup=False)
+    err.print(message, style="bold red", highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(code)

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -33,6 +33,11 @@ class VenueSettings(BaseModel, extra="forbid"):
 
     enabled: bool = True
     symbols: list[str] = ["PAXGUSDT", "BTCUSDT", "ETHUSDT"]
+    api_key: SecretStr = SecretStr("")
+    """Only USD-M asks for one, for trades by id: without it a gap is filled from the newest trades, as far as they go."""
+
+
+_VENUES = {"binance": VenueSettings(), "binance_usdm": VenueSettings(symbols=["BTCUSDT", "ETHUSDT"])}
 
 
 class CaptureSettings(BaseModel, extra="forbid"):
@@ -94,10 +99,7 @@ class Settings(BaseSettings):
     emulator_rate: float = Field(100.0, gt=0, le=100_000)
     emulator_seed: int = 7
 
-    venues: dict[str, VenueSettings] = {
-        "binance": VenueSettings(),
-        "binance_usdm": VenueSettings(symbols=["BTCUSDT", "ETHUSDT"]),
-    }
+    venues: dict[str, VenueSettings] = _VENUES
     capture: CaptureSettings = CaptureSettings()
     forecast: ForecastSettings = ForecastSettings()
 
@@ -112,6 +114,18 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """First one wins: arguments, environment, `.env`, `trifecta.toml`."""
         return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+
+    @field_validator("venues", mode="before")
+    @classmethod
+    def _change_one_venue_only(cls, given: object) -> object:
+        """What a file or a variable says of a venue changes that venue alone; `enabled = false` leaves one out."""
+        if not isinstance(given, dict) or any(isinstance(venue, VenueSettings) for venue in given.values()):
+            return given
+        merged: dict[str, object] = {name: venue.model_dump() for name, venue in _VENUES.items()}
+        for name, venue in given.items():
+            known = merged.get(name)
+            merged[name] = {**known, **venue} if isinstance(known, dict) and isinstance(venue, dict) else venue
+        return merged
 
     @model_validator(mode="after")
     def _check_as_a_whole(self) -> Self:

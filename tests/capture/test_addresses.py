@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import SecretStr
 
 from trifecta import venues
+from trifecta.capture import addresses
 from trifecta.capture.addresses import rest_url, sockets
+from trifecta.clock import SystemClock
 from trifecta.errors import SettingsError
-from trifecta.settings import Market, load
+from trifecta.settings import Market, VenueSettings, load
 
 SYMBOLS = ["BTCUSDT", "ETHUSDT"]
 
@@ -42,3 +45,11 @@ def test_anything_but_live_reaches_only_the_emulator(market: Market, name: str, 
 def test_venue_that_the_emulator_lacks_is_a_settings_error() -> None:
     with pytest.raises(SettingsError, match=r"venues\.binance_coinm is enabled, but the emulator has none"):
         sockets(load(), venues.venue("binance_coinm"), ["BTCUSD_PERP"])
+
+
+@pytest.mark.parametrize(("market", "told"), [(Market.LIVE, "k3y"), (Market.SIMULATED, None)])
+async def test_a_key_is_for_the_venue_and_not_for_the_emulator(market: Market, told: str | None) -> None:
+    settings = load(market=market, venues={"binance_usdm": VenueSettings(api_key=SecretStr("k3y"))})
+    rest = addresses.rest(settings, venues.venue("binance_usdm"), SystemClock())
+    assert rest._client.API_KEY == told
+    await rest.close()

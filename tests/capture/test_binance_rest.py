@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,11 +24,13 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 @asynccontextmanager
-async def asked(base_url: str, venue: str = "binance") -> AsyncIterator[tuple[BinanceRest, WeightBudget]]:
+async def asked(
+    base_url: str, venue: str = "binance", api_key: str = ""
+) -> AsyncIterator[tuple[BinanceRest, WeightBudget]]:
     """A REST client and its budget."""
     clock = SystemClock()
     budget = WeightBudget(FAMILIES[venue].minute_weight, clock)
-    rest = BinanceRest(venue, base_url, budget=budget, clock=clock)
+    rest = BinanceRest(venue, base_url, budget=budget, clock=clock, api_key=api_key)
     try:
         yield rest, budget
     finally:
@@ -35,7 +38,9 @@ async def asked(base_url: str, venue: str = "binance") -> AsyncIterator[tuple[Bi
 
 
 @asynccontextmanager
-async def serving(handler: Handler, venue: str = "binance") -> AsyncIterator[tuple[BinanceRest, WeightBudget]]:
+async def serving(
+    handler: Handler, venue: str = "binance", api_key: str = ""
+) -> AsyncIterator[tuple[BinanceRest, WeightBudget]]:
     """A REST client of a venue that answers everything by `handler`."""
     app = web.Application()
     app.router.add_get("/{path:.*}", handler)
@@ -45,7 +50,7 @@ async def serving(handler: Handler, venue: str = "binance") -> AsyncIterator[tup
     await site.start()
     port = runner.addresses[0][1]
     try:
-        async with asked(f"http://127.0.0.1:{port}/api", venue) as both:
+        async with asked(f"http://127.0.0.1:{port}/api", venue, api_key) as both:
             yield both
     finally:
         await runner.cleanup()
@@ -106,6 +111,7 @@ async def test_trades_come_in_pages_of_the_asked_span(tmp_path: Path) -> None:
             recent = msgspec.json.decode((await rest.trades("BTCUSDT", first, first + 10**9))[0][0][1])
             ids += [trade["id"] for trade in recent["data"]]
             first = ids[-1] + 1 if ids else 0
+            await asyncio.sleep(0.2)  # asked more often, a minute's weight would be spent before 600 trades are there
         frames, following = await rest.trades("BTCUSDT", ids[0], ids[0] + 599)
         assert following == ids[0] + 500
         more, end = await rest.trades("BTCUSDT", following, ids[0] + 599)
@@ -131,6 +137,15 @@ async def test_refusal_of_trades_becomes_a_frame_that_says_why() -> None:
     lost = data(frames[0])
     assert (lost["first_id"], lost["last_id"], "data" in lost) == (5, 9, False)
     assert "Invalid symbol" in str(lost["error"])
+
+
+async def test_trades_by_id_are_asked_for_with_the_key() -> None:
+    async def handle(request: web.Request) -> web.Response:
+        return web.json_response([{"id": 5, "key": request.headers.get("X-MBX-APIKEY")}])
+
+    async with serving(handler=handle, venue="binance_usdm", api_key="k3y") as (rest, _):
+        frames, _ = await rest.trades("BTCUSDT", 5, 5)
+    assert data(frames[0])["data"] == [{"id": 5, "key": "k3y"}]
 
 
 @pytest.mark.parametrize(

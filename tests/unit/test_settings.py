@@ -52,6 +52,28 @@ def test_arguments_win_over_environment_over_dotenv_over_toml(monkeypatch: pytes
     assert ports == (1001, 2002, 3003, 4004)
 
 
+def test_a_setting_of_one_venue_leaves_the_others_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("trifecta.toml").write_text('[venues.binance_coinm]\nsymbols = ["BTCUSD_PERP"]\n')
+    monkeypatch.setenv("TRIFECTA_VENUES__BINANCE__SYMBOLS", '["XRPUSDT"]')
+    monkeypatch.setenv("TRIFECTA_VENUES__BINANCE_USDM__ENABLED", "false")
+    recorded = {name: (venue.enabled, venue.symbols) for name, venue in load().venues.items()}
+    assert recorded == {
+        "binance": (True, ["XRPUSDT"]),
+        "binance_usdm": (False, ["BTCUSDT", "ETHUSDT"]),
+        "binance_coinm": (True, ["BTCUSD_PERP"]),
+    }
+
+
+def test_a_venues_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIFECTA_VENUES__BINANCE_USDM__API_KEY", LONG_TOKEN)
+    settings = load()
+    assert settings.venues["binance_usdm"].api_key.get_secret_value() == LONG_TOKEN
+    assert LONG_TOKEN not in repr(settings)
+    monkeypatch.setenv("TRIFECTA_VENUES__BINANCE_USDM__API_KEY", f'["{LONG_TOKEN}"]')
+    monkeypatch.setenv("TRIFECTA_VENUES__BINANCE_USDM__SYMBOLS", "7")
+    assert LONG_TOKEN not in refusal()
+
+
 def test_nested_settings_come_from_toml_and_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("trifecta.toml").write_text('[venues.binance]\nsymbols = ["XRPUSDT"]\n[capture]\nflush_s = 2.0\n')
     monkeypatch.setenv("TRIFECTA_CAPTURE__FSYNC_S", "0.25")

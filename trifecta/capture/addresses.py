@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from trifecta.capture.budget import WeightBudget
+from trifecta.clock import Clock
 from trifecta.errors import SettingsError
 from trifecta.settings import Market, Settings
+from trifecta.venues.binance_rest import FAMILIES, BinanceRest
 from trifecta.venues.venue import Venue
 
 # Since April 2026 Binance serves USD-M streams from two addresses; the old one accepts a subscription and stays silent.
@@ -32,6 +35,19 @@ def rest_url(settings: Settings, venue: Venue) -> str:
     if settings.market is Market.LIVE:
         return venue.rest_url
     return settings.emulator_url + urlsplit(venue.rest_url).path
+
+
+def rest(settings: Settings, venue: Venue, clock: Clock) -> BinanceRest:
+    """A client of the venue's REST API within the weight we allow ourselves. Needs a running event loop.
+
+    Raises:
+        SettingsError: the venue has no REST API here.
+    """
+    base_url, key = rest_url(settings, venue), ""
+    if settings.market is Market.LIVE:
+        key = settings.venues[venue.name].api_key.get_secret_value()
+    share = FAMILIES[venue.name].minute_weight * settings.capture.weight_share if venue.name in FAMILIES else 0
+    return BinanceRest(venue.name, base_url, budget=WeightBudget(share, clock), clock=clock, api_key=key)
 
 
 def sockets(settings: Settings, venue: Venue, symbols: Sequence[str]) -> list[SocketAddress]:

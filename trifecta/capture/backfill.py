@@ -10,7 +10,6 @@ import msgspec
 from trifecta import venues
 from trifecta.bus import Publisher
 from trifecta.capture import addresses
-from trifecta.capture.budget import WeightBudget
 from trifecta.capture.committer import Committer
 from trifecta.capture.fetch import POLL_S, Fetcher, fetch_instruments
 from trifecta.capture.inbox import Inbox
@@ -21,7 +20,6 @@ from trifecta.capture.pipeline import Pipeline
 from trifecta.capture.sink import Sink
 from trifecta.clock import Clock
 from trifecta.settings import Settings
-from trifecta.venues.binance_rest import FAMILIES, BinanceRest
 from warehouse.lake import Lake
 
 
@@ -61,8 +59,7 @@ async def _fill(settings: Settings, name: str, publisher: Publisher, clock: Cloc
         stack.callback(writer.close)
         committer = Committer(sink, writer, capture.snapshot_s, clock)
         stack.push_async_callback(committer.close)
-        budget = WeightBudget(FAMILIES[name].minute_weight * capture.weight_share, clock)
-        rest = BinanceRest(name, addresses.rest_url(settings, venue), budget=budget, clock=clock)
+        rest = addresses.rest(settings, venue, clock)
         stack.push_async_callback(rest.close)
         intake = Intake(inbox, writer, publisher, sync_each=False)
         instruments = await fetch_instruments(rest, venue, source, settings.venues[name].symbols, inbox)

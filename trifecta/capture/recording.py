@@ -13,7 +13,6 @@ from loguru import logger
 from trifecta import venues
 from trifecta.bus import Publisher
 from trifecta.capture import addresses, heartbeat
-from trifecta.capture.budget import WeightBudget
 from trifecta.capture.committer import Committer
 from trifecta.capture.connection import Connection
 from trifecta.capture.fetch import Fetcher, fetch_instruments
@@ -27,7 +26,7 @@ from trifecta.capture.sink import Sink
 from trifecta.clock import Clock
 from trifecta.errors import TransientError
 from trifecta.settings import Settings
-from trifecta.venues.binance_rest import FAMILIES, BinanceRest
+from trifecta.venues.binance_rest import BinanceRest
 from warehouse.lake import Lake
 
 HEARTBEAT_S = 1.0
@@ -74,9 +73,7 @@ class Recording:
             committer = Committer(self._sink, writer, self._capture.snapshot_s, self._clock)
             stack.push_async_callback(committer.close)
             intake = Intake(self._inbox, writer, self._publisher, sync_each=self._capture.fsync_s == 0)
-            budget = WeightBudget(FAMILIES[self._venue.name].minute_weight * self._capture.weight_share, self._clock)
-            url = addresses.rest_url(self._settings, self._venue)
-            rest = BinanceRest(self._venue.name, url, budget=budget, clock=self._clock)
+            rest = addresses.rest(self._settings, self._venue, self._clock)
             stack.push_async_callback(rest.close)
             try:
                 await _together(
