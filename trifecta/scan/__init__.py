@@ -1,0 +1,1 @@
+"""Finds what could be traded: routes between markets, forex signals, binary signals."""
