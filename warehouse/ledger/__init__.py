@@ -1,7 +1,48 @@
 """Rows that must be unique and transactional: SQLite in WAL mode or PostgreSQL, through SQLAlchemy Core and Alembic."""
 
-from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.accounts import (
+    balances,
+    closures,
+    entries,
+    equity,
+    lots,
+    marks,
+    outcomes,
+    postings,
+    rates,
+)
+from warehouse.ledger.control import halts, q_updates, q_values, risk_state
+from warehouse.ledger.ledger import Ledger, LedgerError
 from warehouse.ledger.models import model_events, models
+from warehouse.ledger.money import SCALE, Amount, Price
 from warehouse.ledger.schema import metadata
+from warehouse.ledger.trading import decision_stages, decisions, fills, order_events, orders
 
-__all__ = ["Ledger", "metadata", "model_events", "models"]
+__all__ = [
+    "SCALE",
+    "Amount",
+    "Ledger",
+    "LedgerError",
+    "Price",
+    "balances",
+    "closures",
+    "decision_stages",
+    "decisions",
+    "entries",
+    "equity",
+    "fills",
+    "halts",
+    "lots",
+    "marks",
+    "metadata",
+    "model_events",
+    "models",
+    "order_events",
+    "orders",
+    "outcomes",
+    "postings",
+    "q_updates",
+    "q_values",
+    "rates",
+    "risk_state",
+]
