@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from warehouse.errors import RefusedError
 from warehouse.tables import TABLES, Table
@@ -121,6 +121,28 @@ class Lake:
         """
         table = self._open(name)
         table.update_incremental()
+        return self._paths(name, table)
+
+    def snapshot(self, name: str, at: int | None = None) -> tuple[int, list[str]]:
+        """The table's version, the newest or `at`, and the files that make it up.
+
+        Raises:
+            RefusedError: there is no such version, or its files may have been deleted by a compaction since.
+        """
+        if at is None:
+            table = self._open(name)
+            table.update_incremental()
+        else:
+            try:
+                table = DeltaTable(self.location(name), version=at, storage_options=self._storage_options)
+            except DeltaError as error:
+                raise RefusedError(f"{name}: version {at} cannot be read: {error}; take a newer one") from error
+        paths = self._paths(name, table)
+        if local_path(self.uri) is not None and (gone := [path for path in paths if not Path(path).is_file()]):
+            raise RefusedError(f"{name}: {len(gone)} of {len(paths)} files of version {at} are gone: take a newer one")
+        return int(table.version()), paths
+
+    def _paths(self, name: str, table: DeltaTable) -> list[str]:
         if local_path(self.uri) is None:
             return list(table.file_uris())
         # Delta percent-encodes the folder above the table, the file system does not.

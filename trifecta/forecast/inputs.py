@@ -155,8 +155,8 @@ def _macd(close: Floats) -> Floats:
 
 
 def _weights(span: int) -> Floats:
-    weights = np.asarray((1 - 2 / (span + 1)) ** np.arange(WARM_UP), np.float64)
-    return weights / weights.sum()
+    weights: Floats = (1 - 2 / (span + 1)) ** np.arange(WARM_UP, dtype=np.float64)
+    return np.asarray(weights / weights.sum())
 
 
 def _of_changes(weights: Floats) -> Floats:
@@ -166,7 +166,7 @@ def _of_changes(weights: Floats) -> Floats:
 
 def _convolved(values: Floats, weights: Floats) -> Floats:
     """Weighted sum over the newest values at each step, newest first; NaN until there are enough."""
-    found = np.full_like(values, np.nan)
+    found: Floats = np.full_like(values, np.nan)
     if len(values) >= len(weights):
         found[len(weights) - 1 :] = np.convolve(values, weights, mode="valid")
     return found

@@ -89,7 +89,7 @@ def ranges(minutes: Minutes, window: int) -> Floats:
 
     float64 (minutes,), at least `SMALLEST_RANGE`, NaN where a minute of the window is missing.
     """
-    spread = _rolling(np.maximum, minutes.high, window) - _rolling(np.minimum, minutes.low, window)
+    spread = rolling(np.maximum, minutes.high, window) - rolling(np.minimum, minutes.low, window)
     return np.maximum(spread, SMALLEST_RANGE)
 
 
@@ -103,7 +103,7 @@ def shift(values: Floats, by: int) -> Floats:
     return moved
 
 
-def _rolling(extreme: np.ufunc, values: Floats, window: int) -> Floats:
+def rolling(extreme: np.ufunc, values: Floats, window: int) -> Floats:
     """Rolling extreme by doubling: log2(window) passes, NaN wherever the window holds one or is not full."""
     result, size = values, 1
     while size < window:
