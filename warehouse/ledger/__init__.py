@@ -8,6 +8,7 @@ from warehouse.ledger.accounts import (
     lots,
     marks,
     outcomes,
+    positions,
     postings,
     rates,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "order_events",
     "orders",
     "outcomes",
+    "positions",
     "postings",
     "q_updates",
     "q_values",

@@ -104,6 +104,21 @@ balances = Table(
 )
 """One row the sum of an account's entries, kept with every posting."""
 
+positions = Table(
+    "positions",
+    metadata,
+    Column("portfolio", Text, nullable=False),
+    Column("engine", Text, nullable=False),
+    Column("venue", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("base", Text, nullable=False),
+    Column("quote", Text, nullable=False),
+    Column("qty", Amount, nullable=False),
+    Column("cost", Amount, nullable=False),
+    PrimaryKeyConstraint("portfolio", "engine", "venue", "symbol"),
+)
+"""One row the sum of the open lots of an instrument, kept with every fill."""
+
 marks = Table(
     "marks",
     metadata,

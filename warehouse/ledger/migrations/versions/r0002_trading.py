@@ -252,6 +252,18 @@ def _journal() -> None:
 
 def _worth() -> None:
     op.create_table(
+        "positions",
+        sa.Column("portfolio", sa.Text, nullable=False),
+        sa.Column("engine", sa.Text, nullable=False),
+        sa.Column("venue", sa.Text, nullable=False),
+        sa.Column("symbol", sa.Text, nullable=False),
+        sa.Column("base", sa.Text, nullable=False),
+        sa.Column("quote", sa.Text, nullable=False),
+        sa.Column("qty", Amount, nullable=False),
+        sa.Column("cost", Amount, nullable=False),
+        sa.PrimaryKeyConstraint("portfolio", "engine", "venue", "symbol", name=op.f("pk_positions")),
+    )
+    op.create_table(
         "marks",
         sa.Column("venue", sa.Text, nullable=False),
         sa.Column("symbol", sa.Text, nullable=False),
