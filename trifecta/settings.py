@@ -17,7 +17,8 @@ from pydantic_settings import (
 
 from trifecta.errors import SettingsError
 
-_SECRET = ("token", "secret", "key", "password", "ledger_url")  # values of such settings are never shown
+_TIME_OF_DAY = r"^(([01]\d|2[0-3]):[0-5]\d)?$"
+_SECRET = ("token", "secret", "key", "password", "ledger_url", "urls")  # values of such settings are never shown
 
 
 class Market(StrEnum):
@@ -34,7 +35,7 @@ class VenueSettings(BaseModel, extra="forbid"):
     enabled: bool = True
     symbols: list[str] = ["PAXGUSDT", "BTCUSDT", "ETHUSDT"]
     api_key: SecretStr = SecretStr("")
-    """Only USD-M asks for one, for trades by id: without it a gap is filled from the newest trades, as far as they go."""
+    """For USD-M's trades by id: without it a gap is filled from the newest trades alone, and the rest of it is lost."""
 
 
 _VENUES = {"binance": VenueSettings(), "binance_usdm": VenueSettings(symbols=["BTCUSDT", "ETHUSDT"])}
@@ -67,6 +68,37 @@ class ForecastSettings(BaseModel, extra="forbid"):
     points: dict[str, float] = {"PAXGUSDT": 0.01, "XAUUSD": 0.01, "BTCUSDT": 0.01, "ETHUSDT": 0.01}
 
 
+class LogSettings(BaseModel, extra="forbid"):
+    """What every process writes to its log."""
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class AlertSettings(BaseModel, extra="forbid"):
+    """Who is told when something is wrong. Without a URL nobody is, and nothing runs for it."""
+
+    urls: list[SecretStr] = []
+    """Where messages go, in Apprise's form: tgram://…, discord://…, mailto://…, json://host:port/path."""
+    mute: list[str] = []
+    """Rules that stay silent; `trifecta alerts rules` lists them."""
+    quiet_from: str = Field("", pattern=_TIME_OF_DAY)
+    """When quiet hours begin, UTC, `22:00`; until they end only critical messages are sent, the rest comes then."""
+    quiet_until: str = Field("", pattern=_TIME_OF_DAY)
+    summary_at: str = Field("00:05", pattern=_TIME_OF_DAY)
+    """When yesterday is summed up, UTC; empty: never."""
+    poll_s: float = Field(2.0, gt=0)
+    feed_silent_s: float = Field(30.0, gt=0)
+    gap_open_s: float = Field(900.0, gt=0)
+    order_unknown_s: float = Field(60.0, ge=0)
+
+    @model_validator(mode="after")
+    def _check_quiet_hours(self) -> Self:
+        if bool(self.quiet_from) != bool(self.quiet_until):
+            raise ValueError("alerts.quiet_from and alerts.quiet_until go together: set both or neither")
+        return self
+
+
 class Settings(BaseSettings):
     """Every setting of every process. Raises `SettingsError` through `load`."""
 
@@ -94,6 +126,7 @@ class Settings(BaseSettings):
     api_tls_cert: Path | None = None
     api_tls_key: Path | None = None
     prefect_port: int = Field(4200, ge=1, le=65535)
+    dashboard_host: str = "127.0.0.1"
     dashboard_port: int = Field(8501, ge=1, le=65535)
     emulator_port: int = Field(8900, ge=1, le=65535)
     emulator_rate: float = Field(100.0, gt=0, le=100_000)
@@ -102,6 +135,8 @@ class Settings(BaseSettings):
     venues: dict[str, VenueSettings] = _VENUES
     capture: CaptureSettings = CaptureSettings()
     forecast: ForecastSettings = ForecastSettings()
+    logs: LogSettings = LogSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -129,12 +164,13 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_as_a_whole(self) -> Self:
-        if not is_loopback(self.api_host) and len(self.api_token.get_secret_value()) < 16:
-            raise ValueError(
-                f"api_host {self.api_host!r} is reachable from outside this machine: set TRIFECTA_API_TOKEN to "
-                "at least 16 characters (python -c 'import secrets; print(secrets.token_urlsafe(32))'), "
-                "or set TRIFECTA_API_HOST=127.0.0.1"
-            )
+        for name, host in (("api_host", self.api_host), ("dashboard_host", self.dashboard_host)):
+            if not is_loopback(host) and len(self.api_token.get_secret_value()) < 16:
+                raise ValueError(
+                    f"{name} {host!r} is reachable from outside this machine: set TRIFECTA_API_TOKEN to "
+                    "at least 16 characters (python -c 'import secrets; print(secrets.token_urlsafe(32))'), "
+                    f"or set TRIFECTA_{name.upper()}=127.0.0.1"
+                )
         if (self.api_tls_cert is None) != (self.api_tls_key is None):
             raise ValueError("api_tls_cert and api_tls_key go together: set both or neither")
         ports = [self.api_port, self.prefect_port, self.dashboard_port, self.emulator_port]

@@ -51,5 +51,5 @@ def test_venue_that_the_emulator_lacks_is_a_settings_error() -> None:
 async def test_a_key_is_for_the_venue_and_not_for_the_emulator(market: Market, told: str | None) -> None:
     settings = load(market=market, venues={"binance_usdm": VenueSettings(api_key=SecretStr("k3y"))})
     rest = addresses.rest(settings, venues.venue("binance_usdm"), SystemClock())
-    assert rest._client.API_KEY == told
+    assert told == rest._client.API_KEY
     await rest.close()

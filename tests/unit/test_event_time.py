@@ -124,3 +124,19 @@ def test_any_batching_closes_the_same_seconds() -> None:
     for name in ("positions", "ends", "ts_recv"):
         assert getattr(seconds, name).tolist() == [value for part, _ in parts for value in getattr(part, name).tolist()]
     assert future == [flag for _, flags in parts for flag in flags]
+
+
+def test_a_first_frame_from_the_future_does_not_hold_time_still() -> None:
+    line = Line()
+    assert line.send(1.5, lead=-HOUR)[1] == [False]
+    line = Line()
+    assert line.send(10.0, lead=HOUR)[1] == [True]
+    assert line.time.open_end == 0
+    assert line.closed(11.5, 12.5) == [12.0]
+
+
+def test_a_clock_that_is_an_hour_behind_from_the_start_is_believed_in_the_end() -> None:
+    line = Line()
+    times = [10.0 + number for number in range(CLOCK_STEP_FRAMES + 2)]
+    _, future = line.send(*times, lead=HOUR)
+    assert future == [True] * CLOCK_STEP_FRAMES + [False, False]

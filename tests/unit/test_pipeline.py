@@ -57,7 +57,7 @@ def test_a_refused_backfill_is_a_lost_gap(pipeline: Pipeline) -> None:
 def test_of_two_bars_of_one_minute_the_first_to_come_is_kept(pipeline: Pipeline) -> None:
     opened = START * 1000
     row = [opened, "61837.63", "61840", "61830", "61838", "9", opened + 59_999, "1", 12, "1.5", "1", "0"]
-    process(pipeline, kline(), answer("klines", [row, row]), kline(START - 60))
+    process(pipeline, trade(1, at=START + 60), kline(), answer("klines", [row, row]), kline(START - 60))
     assert rows(pipeline, "bars")["volume"].to_pylist() == [350_000, 350_000]
     process(pipeline, kline())
     assert column(pipeline, "bars", "volume") == []
@@ -166,3 +166,13 @@ def test_what_an_earlier_run_left_is_taken_up(pipeline: Pipeline) -> None:
     assert tables["trades"][0]["trade_id"].to_pylist() == [2, 4, 7]
     assert "bars" not in tables
     assert tables["gaps"][0]["status"].to_pylist() == ["filled", "open"]
+
+
+def test_ids_that_jump_once_cost_no_later_trade_quote_or_feature(pipeline: Pipeline) -> None:
+    far = 10**12
+    process(pipeline, trade(1), quote(1), trade(far), quote(far))
+    process(pipeline, *(trade(number, at=START + number / 10) for number in range(2, 20)), quote(2), quote(2), quote(3))
+    assert [row.trades for row in pipeline.seconds()] == [10]
+    tables = pipeline.take().tables
+    assert tables["trades"][0]["trade_id"].to_pylist() == [1, far, *range(2, 20)]
+    assert tables["quotes"][0]["update_id"].to_pylist() == [1, far, 2, 3]

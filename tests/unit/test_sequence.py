@@ -149,3 +149,40 @@ def test_a_gap_too_long_to_be_fetched_again_is_lost_at_once(sequence: TradeSeque
     assert str(MAX_REFETCHED) in gap.reason
     assert not sequence.missing
     assert sequence.opened == 1
+
+
+def test_an_id_that_jumps_does_not_make_later_trades_repetitions(sequence: TradeSequence) -> None:
+    far = 5 * MAX_REFETCHED
+    found, gaps, duplicates = sequence.admit(trades([3, far, 4, 5, 5, 7]))
+    assert (found["trade_id"].tolist(), duplicates) == ([3, far, 4, 5, 7], 1)
+    told = [(gap.status, gap.first_id, gap.last_id) for gap in gaps]
+    assert told == [
+        (GapStatus.LOST, 4, far - 1),
+        (GapStatus.FILLED, 4, far - 1),
+        (GapStatus.OPEN, 6, 6),
+    ]
+    assert gaps[0].gap_id == gaps[1].gap_id
+
+
+def test_trades_between_the_last_one_and_an_id_that_went_back_are_fetched_again(sequence: TradeSequence) -> None:
+    sequence.admit(trades([5 * MAX_REFETCHED]))
+    _, (_, opened), _ = sequence.admit(trades([9]))
+    assert (opened.status, opened.first_id, opened.last_id) == (GapStatus.OPEN, 3, 8)
+
+
+def test_ids_that_begin_again_are_followed(sequence: TradeSequence) -> None:
+    assert kept(sequence, range(5 * MAX_REFETCHED, 5 * MAX_REFETCHED + 3)) != []
+    sequence.follow(1, 1)
+    again = TradeSequence("BTCUSDT")
+    again.follow(5 * MAX_REFETCHED, 0)
+    assert kept(again, [1, 2, 2, 3]) == [1, 2, 3]
+    assert again.missing == {}
+
+
+def test_a_jump_is_taken_alike_however_trades_are_batched() -> None:
+    far = 5 * MAX_REFETCHED
+    ids = [1, 2, far, far + 1, 3, 2, 4, 2 * far, 5, far, 6, 9, 7]
+    whole = kept(TradeSequence("BTCUSDT"), ids)
+    assert whole == [1, 2, far, far + 1, 3, 4, 2 * far, 5, far, 6, 9, 7]
+    one_by_one = TradeSequence("BTCUSDT")
+    assert [number for trade_id in ids for number in kept(one_by_one, [trade_id])] == whole

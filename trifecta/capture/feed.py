@@ -12,7 +12,7 @@ import numpy.typing as npt
 from trifecta.capture.book import BEST, Book, Break
 from trifecta.capture.sequence import TradeSequence
 from trifecta.features.orderflow import FLOW, WINDOW_S, OrderFlowWindow
-from trifecta.market.events import QUOTE, TOP, Seconds
+from trifecta.market.events import FAR_BEHIND, QUOTE, TOP, Seconds
 from trifecta.market.instruments import Instrument
 from trifecta.market.quarantine import Gap
 from trifecta.venues.venue import Events, SymbolEvents
@@ -81,9 +81,9 @@ class Feed:
         """Quotes that are newer than every quote before them."""
         if not len(events):
             return events
-        newest = np.maximum.accumulate(np.concatenate([[self._last_update_id], events["update_id"][:-1]]))
-        kept = events[events["update_id"] > newest]
-        self._last_update_id = max(self._last_update_id, int(events["update_id"].max()))
+        kept = events[_newer(events["update_id"], self._last_update_id)]
+        if len(kept):
+            self._last_update_id = int(kept["update_id"][-1])
         self.counts["quotes"] += len(kept)
         self.counts["duplicates"] += len(events) - len(kept)
         self._quotes = np.concatenate([self._quotes, kept])
@@ -117,6 +117,10 @@ class Feed:
         tops = np.concatenate([*parts, part.tops])
         tops["ts_event"], tops["ts_recv"] = seconds.ends, seconds.ts_recv
         return tops, breaks + part.breaks
+
+    def derived_quotes(self) -> Events:
+        """Quotes that only the book tells: none where the venue streams its own."""
+        return np.empty(0, QUOTE)
 
     def flow(self, trades: Events, seconds: Seconds, tops: Events, gaps: Sequence[Gap]) -> Events:
         """FLOW rows of the seconds that closed."""
@@ -162,3 +166,18 @@ class Feed:
         # Ids rise, so only the newer ones can still find a counterpart.
         self._quotes = self._quotes[self._quotes["update_id"] > bests["update_id"][-1]]
         self._bests = bests[bests["update_id"] > self._last_update_id][-MAX_UNCHECKED:]
+
+
+def _newer(ids: npt.NDArray[np.int64], newest: int) -> npt.NDArray[np.bool_]:
+    """Which ids are above all before them; one far behind begins again, because then the newest was wrong."""
+    newer = np.zeros(len(ids), np.bool_)
+    start = 0
+    while start < len(ids):
+        before = np.maximum.accumulate(np.concatenate([[newest], ids[start:-1]]))
+        far = np.flatnonzero(before - ids[start:] > FAR_BEHIND)
+        stop = start + int(far[0]) if len(far) else len(ids)
+        newer[start:stop] = ids[start:stop] > before[: stop - start]
+        if stop < len(ids):
+            newest = int(ids[stop]) - 1
+        start = stop
+    return newer

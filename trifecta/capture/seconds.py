@@ -16,7 +16,8 @@ Int64s = npt.NDArray[np.int64]
 
 SECOND = 1_000_000_000
 TOLERANCE = 5 * SECOND  # further ahead of the fastest frame so far than this: from the future
-CLOCK_STEP_FRAMES = 50  # this many of them in a row: our clock was set back, not their frames wrong
+FIRST_TOLERANCE = 60 * SECOND  # the first frame has none before it: further ahead of our clock than this
+CLOCK_STEP_FRAMES = 50  # this many of them in a row: our clock is behind, not their frames wrong
 MAX_SILENCE_S = 60  # seconds without any frame are told up to this many; a longer silence is a hole
 
 _NEWEST, _LEAD, _RUN = range(3)
@@ -27,7 +28,7 @@ class EventTime:
     """The event time of a connection so far."""
 
     def __init__(self) -> None:
-        self._state = np.array([0, np.iinfo(np.int64).min, 0], np.int64)
+        self._state = np.array([0, FIRST_TOLERANCE - TOLERANCE, 0], np.int64)
 
     @property
     def open_end(self) -> int:
@@ -69,11 +70,11 @@ def _advance(state, ts_recv, event_times, newest, future):  # type: ignore[no-un
         time = event_times[frame]
         if time > 0:
             lead = time - ts_recv[frame]
-            if state[_NEWEST] > 0 and lead > state[_LEAD] + TOLERANCE and state[_RUN] < CLOCK_STEP_FRAMES:
+            if lead > state[_LEAD] + TOLERANCE and state[_RUN] < CLOCK_STEP_FRAMES:
                 future[frame] = True
                 state[_RUN] += 1
             else:
                 state[_RUN] = 0
-                state[_LEAD] = max(state[_LEAD], lead)
+                state[_LEAD] = max(state[_LEAD], lead) if state[_NEWEST] > 0 else lead
                 state[_NEWEST] = max(state[_NEWEST], time)
         newest[frame] = state[_NEWEST]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from trifecta.market.events import GapStatus
+from trifecta.market.events import FAR_BEHIND, GapStatus
 from trifecta.market.quarantine import Gap
 
 Events = npt.NDArray[np.void]
@@ -57,6 +57,7 @@ class TradeSequence:
     def __init__(self, symbol: str) -> None:
         self._symbol = symbol
         self._next_id = -1
+        self._jump: Gap | None = None  # the last one that was too wide to be fetched again
         self._last_ts = 0
         self.opened = 0
         self.missing: dict[str, Missing] = {}
@@ -75,8 +76,37 @@ class TradeSequence:
 
     def admit(self, trades: Events) -> tuple[Events, list[Gap], int]:
         """(trades to keep, gaps that opened or closed, how many were duplicates) of a TRADE array as it arrived."""
-        if not len(trades):
-            return trades, [], 0
+        kept, gaps, duplicates = [], list[Gap](), 0
+        while len(trades):
+            first = self._first_far_behind(trades)
+            if first == 0:
+                gaps += self._go_back(trades[0])
+                first = max(self._first_far_behind(trades), 1)
+            found, changed, repeated = self._admit(trades[:first])
+            kept.append(found)
+            gaps += changed
+            duplicates += repeated
+            trades = trades[first:]
+        return np.concatenate(kept) if kept else trades, gaps, duplicates
+
+    def _first_far_behind(self, trades: Events) -> int:
+        """Row of the first trade whose id is far below one before it; their number where there is none."""
+        ends = trades["trade_id"] + trades["count"]
+        expected = np.maximum.accumulate(np.concatenate([[self._next_id], ends[:-1]]))
+        far = np.flatnonzero(expected - trades["trade_id"] > FAR_BEHIND)
+        return int(far[0]) if len(far) else len(trades)
+
+    def _go_back(self, trade: np.void) -> list[Gap]:
+        """Goes on where ids stood before they jumped; where that is not near this trade, from there."""
+        jump, self._jump = self._jump, None
+        self._next_id = int(trade["trade_id"])
+        if jump is None or abs(jump.first_id - self._next_id) > FAR_BEHIND:
+            return []
+        self._next_id = jump.first_id
+        jump = jump._replace(position=int(trade["position"]), ts_recv=int(trade["ts_recv"]), status=GapStatus.FILLED)
+        return [jump._replace(reason="nothing is missing: the id that jumped was wrong")]
+
+    def _admit(self, trades: Events) -> tuple[Events, list[Gap], int]:
         ends = trades["trade_id"] + trades["count"]
         start = self._next_id if self._next_id >= 0 else int(trades["trade_id"][0])
         expected = np.maximum.accumulate(np.concatenate([[start], ends[:-1]]))
@@ -128,7 +158,8 @@ class TradeSequence:
         skipped = gap.last_id - gap.first_id + 1
         if skipped > MAX_REFETCHED:
             why = f"{skipped} of {skipped} trades are lost: no more than {MAX_REFETCHED} are fetched again, import them"
-            return gap._replace(status=GapStatus.LOST, reason=why)
+            self._jump = gap._replace(status=GapStatus.LOST, reason=why)
+            return self._jump
         self.missing[gap.gap_id] = Missing(gap)
         return gap
 

@@ -28,7 +28,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from trifecta.market.events import LEVELS, TRADE, Seconds, integers
+from trifecta.market.events import FAR_BEHIND, LEVELS, TRADE, Seconds, integers
 from trifecta.market.instruments import Instrument
 
 Events = npt.NDArray[np.void]
@@ -43,7 +43,7 @@ QTY_POWER = 1.1
 LARGE = 3
 TRADES_SHARE, BOOK_SHARE = 0.7, 0.3
 _SECOND = 1_000_000_000
-_FIRST_ID, _NEVER = int(np.iinfo(np.int64).min), int(np.iinfo(np.int64).max)
+_FIRST_ID, _NEVER = -1, int(np.iinfo(np.int64).max)
 
 FLOW = np.dtype(
     [
@@ -211,10 +211,11 @@ def _add(state, ints, floats, trades, row, before, lots, held):  # type: ignore[
     while row < len(trades) and trades[row, _POSITION] < before:
         trade = trades[row]
         row += 1
-        late, prints = trade[_TRADE_ID] < next_id, trade[_COUNT]
-        next_id = max(next_id, trade[_TRADE_ID] + prints)
-        if late:
+        prints, end = trade[_COUNT], trade[_TRADE_ID] + trade[_COUNT]
+        if next_id - FAR_BEHIND <= trade[_TRADE_ID] < next_id:
+            next_id = max(next_id, end)
             continue
+        next_id = end
         qty, last = trade[_QTY], trade[_PRICE]
         age_s = max(min((open_end - trade[_TS_EVENT]) / 1e9, 1.0), 0.0)
         weight = np.exp(QTY_POWER * np.log(float(qty)) - age_s / DECAY_S)

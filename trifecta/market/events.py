@@ -30,6 +30,14 @@ class GapStatus(StrEnum):
     LOST = "lost"
 
 
+class Link(IntEnum):
+    """How a change of the book follows the one before it, where its venue numbers none: stands for `previous_id`."""
+
+    NEXT = -1  # in the order of arrival
+    WHOLE = -2  # it is the whole book, and replaces what was there
+    BROKEN = -3  # something before it is missing: nothing of the book is to be believed
+
+
 TRADE = np.dtype(
     [
         ("position", "i8"),
@@ -92,6 +100,8 @@ BAR = np.dtype(
 
 
 LEVELS = 20
+FAR_BEHIND = 10_000_000
+"""An id this far behind the newest is no repetition: the newest was wrong, or the venue's ids began again."""
 
 TOP = np.dtype(
     [
