@@ -99,6 +99,29 @@ class AlertSettings(BaseModel, extra="forbid"):
         return self
 
 
+class ArbitrageSettings(BaseModel, extra="forbid"):
+    """When a gap between two prices is worth acting on. Money is in the currency that a route begins with."""
+
+    capital: float = Field(10_000.0, gt=0)
+    currencies: list[str] = ["USDT", "USD", "USDC", "EUR"]
+    max_age_s: float = Field(1.5, gt=0)
+    max_skew_s: float = Field(1.0, gt=0)
+    latency_s: float = Field(0.3, ge=0)
+    min_spread_percent: float = Field(0.25, ge=0)
+    execute_spread_percent: float = Field(0.5, ge=0)
+    transfer_cost: float = Field(2.5, ge=0)
+    """Of one withdrawal where the venue does not tell."""
+    rebalance_share: float = Field(1.0, ge=0, le=1)
+    """Share of a whole rebalancing that one trade has to pay for."""
+
+
+class ScanSettings(BaseModel, extra="forbid"):
+    """How often the scanners look, and what they take for an opportunity."""
+
+    cycle_s: float = Field(10.0, gt=0)
+    arbitrage: ArbitrageSettings = ArbitrageSettings()
+
+
 class Settings(BaseSettings):
     """Every setting of every process. Raises `SettingsError` through `load`."""
 
@@ -135,6 +158,7 @@ class Settings(BaseSettings):
     venues: dict[str, VenueSettings] = _VENUES
     capture: CaptureSettings = CaptureSettings()
     forecast: ForecastSettings = ForecastSettings()
+    scan: ScanSettings = ScanSettings()
     logs: LogSettings = LogSettings()
     alerts: AlertSettings = AlertSettings()
 

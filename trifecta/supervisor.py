@@ -139,9 +139,9 @@ class System:
 
     def _ask(self, url: str) -> probe.Answer | None:
         sidecar = parts.api_url(self._settings)
-        return (
-            parts.ask_sidecar(self._settings, url.removeprefix(sidecar)) if url.startswith(sidecar) else probe.get(url)
-        )
+        if url.startswith(sidecar):
+            return parts.ask_sidecar(self._settings, url.removeprefix(sidecar))
+        return probe.get(url, certificate=self._settings.api_tls_cert)
 
     def _report(self, line: str) -> None:
         self._say(f"[{self.elapsed_s:6.1f} s] {line}")

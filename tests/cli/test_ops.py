@@ -38,7 +38,8 @@ def test_what_is_no_span_of_time_is_refused(text: str) -> None:
 
 def test_a_child_sees_the_very_settings_of_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "trifecta.toml").write_text(
-        'api_token = "a-token-of-sixteen-or-more"\n[venues.binance]\nsymbols = ["SOLUSDT"]\n[capture]\nflush_s = 2.5\n'
+        'api_token = "a-token-of-sixteen-or-more"\n[venues.binance]\nsymbols = ["SOLUSDT"]\napi_key = "secret"\n'
+        '[capture]\nflush_s = 2.5\n[alerts]\nurls = ["json://127.0.0.1:1/x"]\n'
     )
     settings = load()
     elsewhere = tmp_path / "elsewhere"

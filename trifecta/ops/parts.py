@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from trifecta.ops import probe, processes
 from trifecta.settings import Market, Settings
 
@@ -80,13 +82,19 @@ def ask_sidecar(settings: Settings, path: str) -> probe.Answer | None:
 def settings_environment(settings: Settings) -> dict[str, str]:
     """`settings` as variables, so that a child sees the very same wherever it runs."""
     variables = {
-        f"TRIFECTA_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
-        for name, value in settings.model_dump(mode="json").items()
+        f"TRIFECTA_{name.upper()}": value if isinstance(value, str) else json.dumps(value, default=_revealed)
+        for name, value in ((name, _revealed(value)) for name, value in settings.model_dump().items())
         if value is not None
     }
-    variables["TRIFECTA_API_TOKEN"] = settings.api_token.get_secret_value()
     variables["TRIFECTA_DATA_DIR"] = str(settings.data_dir.absolute())
     return variables
+
+
+def _revealed(value: object) -> object:
+    """What JSON can say; a secret as it is, for the child that needs it."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value) if isinstance(value, Path) else value
 
 
 def prefect_environment(settings: Settings) -> dict[str, str]:
@@ -144,18 +152,27 @@ def recorder(settings: Settings) -> Part:
 
 
 def dashboard(settings: Settings) -> Part:
-    url = f"http://127.0.0.1:{settings.dashboard_port}"
+    scheme = "https" if settings.api_tls_cert else "http"
+    host = "127.0.0.1" if settings.dashboard_host in ("0.0.0.0", "localhost") else settings.dashboard_host  # noqa: S104
+    url = f"{scheme}://{host}:{settings.dashboard_port}"
     return Part(
         BOARD,
         (
             *(sys.executable, "-m", "streamlit", "run", str(DASHBOARD), "--server.port", str(settings.dashboard_port)),
-            *("--server.address", "127.0.0.1", "--server.headless", "true", "--server.fileWatcherType", "none"),
-            *("--browser.gatherUsageStats", "false", "--client.toolbarMode", "minimal"),
+            *("--server.address", settings.dashboard_host, "--server.headless", "true"),
+            *("--server.fileWatcherType", "none", "--browser.gatherUsageStats", "false"),
+            *_dashboard_tls(settings),
         ),
         child_environment(settings),
         url=url,
         probe=f"{url}/_stcore/health",
     )
+
+
+def _dashboard_tls(settings: Settings) -> tuple[str, ...]:
+    if settings.api_tls_cert is None or settings.api_tls_key is None:
+        return ()
+    return ("--server.sslCertFile", str(settings.api_tls_cert), "--server.sslKeyFile", str(settings.api_tls_key))
 
 
 def prefect(settings: Settings) -> list[Part]:

@@ -32,7 +32,7 @@ def wanted(
     if prefect and not settings.prefect_api:
         ports["TRIFECTA_PREFECT_PORT"] = ("127.0.0.1", settings.prefect_port)
     if dashboard:
-        ports["TRIFECTA_DASHBOARD_PORT"] = ("127.0.0.1", settings.dashboard_port)
+        ports["TRIFECTA_DASHBOARD_PORT"] = (settings.dashboard_host, settings.dashboard_port)
     if emulator:
         ports["TRIFECTA_EMULATOR_PORT"] = ("127.0.0.1", settings.emulator_port)
     bus = local_bus_port(settings.bus_address)

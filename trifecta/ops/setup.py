@@ -23,6 +23,7 @@ TOML = """\
 #api_port = 8000
 #prefect_port = 4200
 #prefect_api = ""            # the API of a Prefect server that runs elsewhere
+#dashboard_host = "127.0.0.1"  # anything else needs TRIFECTA_API_TOKEN, which is then asked for
 #dashboard_port = 8501
 #emulator_port = 8900
 #emulator_rate = 100.0       # frames a second of the simulated market
@@ -45,11 +46,21 @@ TOML = """\
 #default_horizon_s = 300
 #method = "auto"             # auto, persistence, ewma, har, legacy
 #max_age_s = 10.0            # an older range is not served
+
+#[logs]
+#format = "text"             # or "json": one object a line
+#level = "INFO"
+
+#[alerts]                    # urls are secrets: TRIFECTA_ALERTS__URLS in .env
+#mute = []                   # rules that stay silent: `trifecta alerts rules`
+#quiet_from = ""             # "22:00" and quiet_until "07:00", UTC: then only what is critical
+#summary_at = "00:05"        # UTC; "": never
 """
 ENV = """\
 # Secrets, and settings of this machine. Never commit this file.
 #TRIFECTA_API_TOKEN=
 #TRIFECTA_API_PORT=8000
+#TRIFECTA_ALERTS__URLS=["tgram://token/chat"]
 """
 
 
