@@ -65,6 +65,8 @@ OPERATIONS = [
     ("/data/collection/start", "POST"),
     ("/data/collection/stop", "POST"),
     ("/metrics", "GET"),
+    ("/mt5/ticks", "POST"),
+    ("/mt5/bars", "POST"),
 ]
 
 

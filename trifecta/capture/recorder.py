@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from loguru import logger
 
 from trifecta.bus import Publisher
+from trifecta.capture import pushes
+from trifecta.capture.pushed import PushedJournal
 from trifecta.capture.recording import Recording
 from trifecta.clock import Clock, SystemClock
 from trifecta.errors import PermanentError, SettingsError
@@ -31,6 +33,7 @@ async def record(settings: Settings, *, stop: asyncio.Event, clock: Clock | None
     clock = clock or SystemClock()
     with Publisher(settings.bus_address) as publisher:
         work = [asyncio.create_task(_keep_recording(settings, name, publisher, clock)) for name in names]
+        pushed = asyncio.create_task(PushedJournal(settings, pushes.FOLDER, clock).run())
         stopped = asyncio.create_task(stop.wait())
         given_up = asyncio.create_task(_all_given_up(work))
         try:
@@ -38,9 +41,9 @@ async def record(settings: Settings, *, stop: asyncio.Event, clock: Clock | None
             if given_up.done():
                 raise given_up.result()
         finally:
-            for task in (*work, stopped, given_up):
+            for task in (*work, pushed, stopped, given_up):
                 task.cancel()
-            await asyncio.gather(*work, stopped, given_up, return_exceptions=True)
+            await asyncio.gather(*work, pushed, stopped, given_up, return_exceptions=True)
 
 
 async def _all_given_up(work: Sequence[asyncio.Task[PermanentError]]) -> PermanentError:

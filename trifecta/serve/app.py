@@ -27,6 +27,7 @@ from trifecta.serve.health import STARTED, STOPPED, health, switch_collection
 from trifecta.serve.metrics import render
 from trifecta.serve.problems import NoAnswerError, busy, wrong
 from trifecta.serve.service import Key, Service
+from trifecta.serve.terminals import Terminals, add_terminals
 from trifecta.serve.times import nanoseconds
 from trifecta.serve.upkeep import Upkeep
 from trifecta.settings import Settings
@@ -46,6 +47,11 @@ _TROUBLE: dict[int | str, dict[str, Any]] = {
     503: {"model": replies.Trouble, "description": "Stale or not ready; see `reason` and `Retry-After`"},
 }
 _REFUSED: dict[int | str, dict[str, Any]] = {status: _TROUBLE[status] for status in (401, 422)}
+_PUSHED: dict[int | str, dict[str, Any]] = {
+    413: {"model": replies.Trouble, "description": "More than 1 MiB or 2000 rows; send smaller batches"},
+    503: {"model": replies.Trouble, "description": "The journal takes nothing now; send the batch again"},
+    **_REFUSED,
+}
 _HEALTH: dict[int | str, dict[str, Any]] = {
     422: _TROUBLE[422],
     503: {"model": replies.Health, "description": "The range may not be trusted; `reasons` say why"},
@@ -78,6 +84,7 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
     """
     service = Service(settings, clock or SystemClock())
     upkeep = Upkeep(service)
+    terminals = Terminals(settings, service.clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -86,6 +93,7 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
             yield
         finally:
             await upkeep.stop()
+            await terminals.close()
 
     app = FastAPIOffline(
         title="Trifecta sidecar",
@@ -99,6 +107,7 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
     _add_ranges(app, service)
     _add_order_flow(app, service)
     _add_operations(app, service)
+    add_terminals(app, terminals, _PUSHED)
     return Front(app, service, upkeep)
 
 

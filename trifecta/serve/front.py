@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from trifecta.serve.answers import SIMPLE_PATH
 from trifecta.serve.problems import NoAnswerError
 from trifecta.serve.service import Service
+from trifecta.serve.terminals import MAX_BODY_BYTES as MAX_BATCH_BYTES
+from trifecta.serve.terminals import PATHS as BATCH_PATHS
 from trifecta.serve.upkeep import Upkeep
 from trifecta.settings import is_loopback
 
@@ -89,8 +91,9 @@ class Front:
             return NoAnswerError(401, "unauthorized", "send the header `Authorization: Bearer <api_token>`")
         if origin and origin.partition(b"://")[2] != host:
             return NoAnswerError(403, "bad_origin", "requests of other sites' pages are not answered")
-        if chunked or (length and not (len(length) < 10 and length.isdigit() and int(length) <= MAX_BODY_BYTES)):
-            return NoAnswerError(413, "body_too_large", f"send no body, or one of a stated length <= {MAX_BODY_BYTES}")
+        limit = MAX_BATCH_BYTES if scope["path"] in BATCH_PATHS else MAX_BODY_BYTES
+        if chunked or (length and not (len(length) < 10 and length.isdigit() and int(length) <= limit)):
+            return NoAnswerError(413, "body_too_large", f"send no body, or one of a stated length <= {limit}")
         return None
 
     async def _refuse(self, refused: NoAnswerError, scope: Scope, send: Send) -> None:

@@ -250,6 +250,16 @@ class Collection(Reply):
     model_config = ConfigDict(json_schema_extra={"example": {"state": "stopped", "changed": True}})
 
 
+class Accepted(Reply):
+    """What became of a batch: how many rows were stored, and whether its sequence had been taken before."""
+
+    accepted: int
+    sequence: int
+    duplicate: bool
+
+    model_config = ConfigDict(json_schema_extra={"example": {"accepted": 1, "sequence": 1, "duplicate": False}})
+
+
 class Trouble(Reply):
     """Why there is no answer."""
 

@@ -1,0 +1,152 @@
+"""A journal of pushes on its way to the lake, each row once, whoever writes the journal and whenever it is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import duckdb
+from deltalake.exceptions import DeltaError
+from loguru import logger
+
+from trifecta.capture import heartbeat, journal
+from trifecta.capture.heartbeat import Heartbeat
+from trifecta.capture.pushed_rows import Key, Newest, PushedRows
+from trifecta.capture.pushes import identity
+from trifecta.capture.segments import segments, sync_path
+from trifecta.capture.sink import Sink
+from trifecta.clock import NS_PER_S, Clock
+from trifecta.errors import TransientError
+from trifecta.settings import Settings
+from warehouse.errors import WarehouseError
+from warehouse.lake import Lake
+
+COMMIT_LINES = 2000  # of a journal that is far ahead, between two commits
+REMEMBERED_DAYS = 10  # with pushes: a series that was silent longer is not known any more
+LATELY_S = 60.0  # a journal that took a line within this is connected
+_LAKE_ERRORS = (TransientError, OSError, DeltaError, WarehouseError, duckdb.Error)
+
+_READ = "read_parquet(?, hive_partitioning = true, hive_types = {venue: varchar, symbol: varchar, date: date})"
+_TICKS = f"""
+select venue, symbol, ts_event * (10 ** (9 - time_scale))::bigint as ns, bid, ask from {_READ}
+qualify rank() over (partition by venue, symbol order by ns desc) = 1
+"""  # noqa: S608  our own text
+_BARS = f"""
+select venue, symbol, "interval", max(ts_open) from {_READ} group by all
+"""  # noqa: S608
+_PARTITION = re.compile(r"/venue=(?:sim_)?mt5_.*/date=([0-9-]+)/")
+
+
+class PushedJournal:
+    """Follows one journal of pushes. Its work is done in a thread, one call of `commit_new` at a time."""
+
+    def __init__(self, settings: Settings, name: str, clock: Clock) -> None:
+        self.name = name
+        self.folder = settings.journal_dir / name
+        self.committed = 0
+        self.problem = ""
+        self._settings = settings
+        self._clock = clock
+        self._lake = Lake(settings.lake)
+        self._rows: PushedRows | None = None
+        self._sink: Sink | None = None
+        self._last_commit_ns = 0
+
+    async def run(self) -> None:
+        """Commits what comes until cancelled, then what is left."""
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(1, "pushed") as thread:  # a cancelled call goes on in it: the last one waits for it
+            try:
+                while True:
+                    await loop.run_in_executor(thread, self.commit_new)
+                    await asyncio.sleep(self._settings.capture.flush_s)
+            finally:
+                await loop.run_in_executor(thread, lambda: self.commit_new(mark=True))
+
+    def commit_new(self, *, mark: bool = False) -> None:
+        """Commits every line that is in the journal now. A lake that takes nothing is tried again the next time."""
+        if not segments(self.folder):
+            return
+        try:
+            self._commit_new(mark=mark)
+            self.problem = ""
+        except _LAKE_ERRORS as error:
+            self.problem = f"lake: {error}"
+            self._rows = None  # what was read and not committed is read again
+            logger.warning("{}: the lake takes no rows for now, the journal keeps them: {}", self.name, error)
+        except Exception as error:
+            # The edge of this journal: whatever is wrong with it, the recorder's other sources go on.
+            self.problem = f"the journal cannot be read: {error!r}"
+            self._rows = None
+            logger.exception("{}: its rows are not committed", self.name)
+        self._report()
+
+    def _commit_new(self, *, mark: bool) -> None:
+        if self._rows is None or self._sink is None:
+            self._sink = Sink(self._lake, f"{self.name}:{identity(self.folder)}")
+            self._rows = PushedRows(*known(self._lake))
+            self._rows.last_position = self._sink.next_position - 1
+        waiting = 0
+        for frames in journal.read(self.folder, self._rows.last_position + 1):
+            self._rows.process(frames)
+            waiting += len(frames.payloads)
+            if waiting >= COMMIT_LINES:
+                self._commit(self._sink, self._rows)
+                waiting = 0
+        if waiting or mark:
+            self._commit(self._sink, self._rows, mark=mark)
+
+    def _commit(self, sink: Sink, rows: PushedRows, *, mark: bool = False) -> None:
+        newest = segments(self.folder)[-1].path
+        if newest.exists():
+            sync_path(newest)  # the lake must never know more than the journal
+        self.committed += sink.commit(rows.take(), self._clock.monotonic_s(), mark=mark)
+        self._last_commit_ns = self._clock.now_ns()
+
+    def _report(self) -> None:
+        rows, now_ns = self._rows, self._clock.now_ns()
+        last_ns = rows.last_ts_recv if rows else 0
+        beat = Heartbeat(
+            source=self.name,
+            pid=os.getpid(),
+            ts_ns=now_ns,
+            connected=now_ns - last_ns < LATELY_S * NS_PER_S,
+            collecting=True,
+            frames=rows.last_position + 1 if rows else 0,
+            frames_per_s=0.0,
+            last_frame_ts_ns=last_ns,
+            last_commit_ts_ns=self._last_commit_ns,
+            reconnects=0,
+            gaps_open=0,
+            quarantined=rows.counts["quarantined"] if rows else 0,
+            clock_offset_ns=None,
+            book_valid={},
+            problem=self.problem,
+        )
+        try:
+            heartbeat.write(self._settings.run_dir, beat)
+        except OSError as error:
+            logger.debug("{}: no heartbeat: {}", self.name, error)
+
+
+def known(lake: Lake) -> tuple[dict[Key, Newest], dict[Key, int]]:
+    """The newest ticks and bars of every terminal that the lake has."""
+    ticks: dict[Key, Newest] = {}
+    for venue, symbol, ts_event, bid, ask in _ask(lake, "quotes", _TICKS):
+        ticks.setdefault(Key(venue, symbol, ""), Newest(ts_event)).pairs.add((bid, ask))
+    bars = {Key(venue, symbol, interval): ts_open for venue, symbol, interval, ts_open in _ask(lake, "bars", _BARS)}
+    return ticks, bars
+
+
+def _ask(lake: Lake, table: str, sql: str) -> list[Any]:
+    """Rows from the files of the last days on which a terminal pushed."""
+    files = {file: found[1] for file in lake.files(table) if (found := _PARTITION.search(file))}
+    days = sorted(set(files.values()))[-REMEMBERED_DAYS:]
+    recent = [file for file, day in files.items() if day in days]
+    if not recent:
+        return []
+    with duckdb.connect(config={"threads": 1}) as connection:
+        return connection.execute(sql, [recent]).fetchall()
