@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -66,6 +68,67 @@ class ForecastSettings(BaseModel, extra="forbid"):
     default_symbol: str = "PAXGUSDT"
     symbols: dict[str, str] = {"XAUUSD": "PAXGUSDT", "GOLD": "PAXGUSDT", "BTCUSD": "BTCUSDT", "ETHUSD": "ETHUSDT"}
     points: dict[str, float] = {"PAXGUSDT": 0.01, "XAUUSD": 0.01, "BTCUSDT": 0.01, "ETHUSDT": 0.01}
+
+
+class RiskSettings(BaseModel, extra="forbid"):
+    """What trading must stay within. Shares are of the portfolio's equity, amounts in the reporting currency."""
+
+    position_share: Decimal = Field(Decimal("0.2"), gt=0, le=1)
+    asset_share: Decimal = Field(Decimal("0.4"), gt=0)
+    venue_share: Decimal = Field(Decimal("0.6"), gt=0)
+    daily_loss: Decimal = Field(Decimal(5000), gt=0)
+    daily_trades: int = Field(200, ge=1)
+    loss_streak: int = Field(5, ge=1)
+    cooldown_s: float = Field(3600.0, gt=0)
+    drawdown_share: Decimal = Field(Decimal("0.2"), gt=0, lt=1)
+    orders_per_minute: int = Field(60, ge=1)
+    collar_bps: Decimal = Field(Decimal(100), gt=0)
+    duplicate_s: float = Field(2.0, ge=0)
+    stale_s: float = Field(5.0, gt=0)
+    timezone: str = "UTC"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ValueError, ZoneInfoNotFoundError):
+            raise ValueError(
+                "expected a time zone like UTC or Europe/Berlin: a trading day ends at its midnight"
+            ) from None
+        return name
+
+
+class LiveSettings(BaseModel, extra="forbid"):
+    """What must be said before a real order is sent; amounts in the reporting currency, 0 allows nothing."""
+
+    acknowledge: str = ""
+    max_order_notional: Decimal = Field(Decimal(0), ge=0)
+    max_daily_notional: Decimal = Field(Decimal(0), ge=0)
+
+
+class KeySettings(BaseModel, extra="forbid"):
+    """A key of one venue. `sandbox` true refuses to reach the venue's production addresses."""
+
+    api_key: SecretStr = SecretStr("")
+    secret: SecretStr = SecretStr("")
+    password: SecretStr = SecretStr("")
+    sandbox: bool = True
+
+
+class TradeSettings(BaseModel, extra="forbid"):
+    """How orders are filled and what is traded with."""
+
+    mode: Literal["paper", "live"] = "paper"
+    fill_model: Literal["market", "queue", "stochastic"] = "market"
+    seed: int = 7
+    reporting_currency: str = "USD"
+    capital: dict[str, Decimal] = {"USDT": Decimal(100_000)}
+    parity: dict[str, Decimal] = {"USD": Decimal(1), "USDT": Decimal(1), "USDC": Decimal(1)}
+    latency_ms: float = Field(50.0, ge=0)
+    reconcile_s: float = Field(5.0, gt=0)
+    live: LiveSettings = LiveSettings()
+    keys: dict[str, KeySettings] = {}
 
 
 class LogSettings(BaseModel, extra="forbid"):
@@ -158,6 +221,8 @@ class Settings(BaseSettings):
     venues: dict[str, VenueSettings] = _VENUES
     capture: CaptureSettings = CaptureSettings()
     forecast: ForecastSettings = ForecastSettings()
+    risk: RiskSettings = RiskSettings()
+    trade: TradeSettings = TradeSettings()
     scan: ScanSettings = ScanSettings()
     logs: LogSettings = LogSettings()
     alerts: AlertSettings = AlertSettings()
