@@ -76,7 +76,7 @@ class ArbitrageScanner:
         """What the best prices give before every cost, in % of what goes in."""
         factor = 1.0
         for hop in hops:
-            factor *= self.board.bid[hop.cell] if hop.side is Side.SELL else 1 / self.board.ask[hop.cell]
+            factor *= float(self.board.bid[hop.cell]) if hop.side is Side.SELL else 1 / float(self.board.ask[hop.cell])
         return 100 * (factor - 1)
 
     def _transfers(self, route: RouteType, hops: list[Hop]) -> list[Cost]:

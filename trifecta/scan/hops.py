@@ -13,6 +13,10 @@ from trifecta.scan.opportunity import Cost, Leg, Side
 from trifecta.scan.terms import Terms, common_size
 
 
+DUST = 1e-9
+"""Share of a size that is a rounding error and takes no level."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hop:
     """One exchange on the way: what is bought or sold where."""
@@ -103,7 +107,7 @@ def _ordered(board: Board, hop: Hop, size: float) -> Order:
     taken = np.minimum(quantities, np.maximum(size - (np.cumsum(quantities) - quantities), 0))
     notional = float(taken @ prices)
     fee = notional * hop.terms.taker
-    worst = float(prices[np.flatnonzero(taken)[-1]])
+    worst = float(prices[np.flatnonzero(taken > DUST * size)[-1]])
     leg = Leg(hop.terms.venue, hop.terms.symbol, hop.side, size, notional / size, worst, int(board.ts_recv[hop.cell]))
     share = size / float(quantities.sum())
     if hop.side is Side.BUY:
