@@ -10,7 +10,8 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.retry import transient
-from trifecta.capture import lock, recorder
+from trifecta import lock
+from trifecta.capture import recorder
 from trifecta.ops import parts, processes
 from trifecta.ops.signals import stop_event
 from trifecta.settings import Settings, load

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,19 +14,20 @@ import pytest
 import websockets
 
 from trifecta.emulator.__main__ import parse
-from trifecta.emulator.config import EmulatorError
+from trifecta.emulator.config import EmulatorConfig, EmulatorError
 from trifecta.emulator.record import read_trades
+from trifecta.emulator.server import Emulator, running
 
 
 @contextmanager
 def process(folder, *arguments):
     command = [sys.executable, "-m", "trifecta.emulator", "--folder", str(folder), "--port", "0", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:
         try:
-            ready = running.stdout.readline()
-            yield running, ready, ready.split(" on ")[1].split(" ")[0]
+            ready = emulator.stdout.readline()
+            yield emulator, ready, ready.split(" on ")[1].split(" ")[0]
         finally:
-            running.kill()
+            emulator.kill()
 
 
 async def receive(url, count):
@@ -39,13 +41,13 @@ async def test_killed_process_has_recorded_what_clients_saw_and_goes_on(tmp_path
     seen = []
     for _ in range(3):
         with process(tmp_path, "--rate", "2000", "--symbols", "BTCUSDT", "--history-days", "2") as (
-            running,
+            emulator,
             ready,
             url,
         ):
             assert ready.startswith("SIMULATED Binance ready on http://127.0.0.1:")
             seen += await receive(url, 500)
-            running.kill()
+            emulator.kill()
     trades = read_trades(tmp_path)
     trades = trades[trades["market"] == b"spot"]
     assert (np.diff(trades["id"]) == 1).all()
@@ -57,10 +59,19 @@ async def test_killed_process_has_recorded_what_clients_saw_and_goes_on(tmp_path
 
 @pytest.mark.system
 async def test_sigterm_ends_the_process_cleanly(tmp_path):
-    with process(tmp_path, "--symbols", "BTCUSDT", "--history-days", "2") as (running, _, _):
-        running.send_signal(signal.SIGTERM)
-        assert running.wait(20) == 0
+    with process(tmp_path, "--symbols", "BTCUSDT", "--history-days", "2") as (emulator, _, _):
+        emulator.send_signal(signal.SIGTERM)
+        assert emulator.wait(20) == 0
     assert (tmp_path / "state.json").exists()
+
+
+async def test_two_emulators_never_share_a_folder(tmp_path):
+    config = EmulatorConfig(tmp_path, symbols=("BTCUSDT",), history_days=1)
+    async with running(config):
+        with pytest.raises(EmulatorError, match=rf"folder = .*process {os.getpid()}.*another data folder"):
+            Emulator(config)
+    async with running(config):
+        pass
 
 
 def test_command_line_names_the_setting_that_is_wrong(tmp_path):

@@ -22,7 +22,7 @@ import flows.quality
 import flows.retention
 from flows.deploy import DEPLOYMENT, QUEUE, ROOT
 from flows.retry import transient
-from trifecta.capture.lock import FolderLock
+from trifecta.lock import FolderLock
 from trifecta.capture.replay import replay
 from trifecta.clock import ManualClock
 from trifecta.errors import PermanentError, TransientError

@@ -15,7 +15,7 @@ from trifecta.capture.fetch import POLL_S, Fetcher, fetch_instruments
 from trifecta.capture.inbox import Inbox
 from trifecta.capture.intake import Intake
 from trifecta.capture.journal import JournalWriter
-from trifecta.capture.lock import is_held
+from trifecta.lock import is_held
 from trifecta.capture.pipeline import Pipeline
 from trifecta.capture.sink import Sink
 from trifecta.clock import Clock

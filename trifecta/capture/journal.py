@@ -14,7 +14,7 @@ from loguru import logger
 
 from trifecta.capture import segments as files
 from trifecta.capture.lines import CHUNK_BYTES, encode
-from trifecta.capture.lock import FolderLock
+from trifecta.lock import FolderLock
 from trifecta.capture.segments import Segment, segments
 from trifecta.clock import NS_PER_S, Clock
 from trifecta.errors import TransientError

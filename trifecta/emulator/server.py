@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -18,6 +19,8 @@ from trifecta.emulator.record import FrameLog, erase, frame_folder
 from trifecta.emulator.recorded import RecordedMarket
 from trifecta.emulator.rest import Rest, VenueError
 from trifecta.emulator.streams import Hub
+from trifecta.errors import PermanentError
+from trifecta.lock import FolderLock
 
 LABEL = "SIMULATED"
 REST_PATHS = {MarketName.SPOT: "/api/v3", MarketName.USDM: "/fapi/v1"}
@@ -48,6 +51,7 @@ class Emulator:
 
     def __init__(self, config: EmulatorConfig, now_ms: Callable[[], int] = wall_ms) -> None:
         config.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(config.folder)
         self.config = config
         self.faults = Faults()
         self.base_url = ""
@@ -67,6 +71,7 @@ class Emulator:
             await site.start()
         except OSError as error:
             await self._runner.cleanup()
+            self._lock.release()
             raise EmulatorError(f"port = {self.config.port}: {error.strerror}; choose another, or 0") from error
         host, port = self._runner.addresses[0][:2]
         self.base_url = f"http://{host}:{port}"
@@ -87,6 +92,7 @@ class Emulator:
             for client in list(hub.clients):
                 client.drop()
             hub.log.close()
+        self._lock.release()
         await self._runner.cleanup()
         for result in results:
             if isinstance(result, Exception):
@@ -153,6 +159,7 @@ class Emulator:
         except BaseException:
             for hub in self.hubs.values():
                 hub.log.close()
+            self._lock.release()
             raise
 
     def _hub(self, market: MarketName) -> Hub:
@@ -224,6 +231,18 @@ async def running(config: EmulatorConfig, now_ms: Callable[[], int] = wall_ms) -
         yield emulator.base_url
     finally:
         await emulator.stop()
+
+
+def _lock(folder: Path) -> FolderLock:
+    """Two emulators on one record would make it worthless.
+
+    Raises:
+        EmulatorError: another one has this folder.
+    """
+    try:
+        return FolderLock(folder)
+    except PermanentError as error:
+        raise EmulatorError(f"folder = {folder}: {error}") from error
 
 
 async def _fail(fault: Fault) -> web.Response:
