@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import os
+import re
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
 import pytest
 
 # Of each venue a recording and the lines of it that serve as samples: depth, quotes, trades, a snapshot, more depth.
@@ -31,9 +35,41 @@ def folder() -> Path:
     return found
 
 
+# Of each venue the raw captures of its streams: lines `<recv s>: <payload>` among those of what was sent.
+CAPTURES = {
+    "kraken": ("KRAKEN.ws.48.0", "KRAKEN.ws.49.0", "KRAKEN.ws.50.0"),
+    "coinbase": ("COINBASE.ws.28.0",),
+    "okx": ("OKX.ws.1.0",),
+}
+_RECEIVED = re.compile(rb"(\d+)\.?(\d*): (.*)")
+
+
+@cache
+def captured(venue: str) -> list[tuple[int, bytes]]:
+    """(ts_recv ns, payload) of what a venue's capture received, in the order it came."""
+    found = []
+    for name in CAPTURES[venue]:
+        packed = (folder() / "ws_captures_cryptofeed" / f"{name}.zst").read_bytes()
+        text = pa.CompressedInputStream(pa.BufferReader(packed), "zstd").read()
+        for line in text.splitlines():
+            if (match := _RECEIVED.fullmatch(line)) is not None:
+                found.append((int(match[1]) * 10**9 + int(match[2].ljust(9, b"0")[:9]), _unpacked(match[3])))
+    return sorted(found, key=itemgetter(0))
+
+
+def _unpacked(payload: bytes) -> bytes:
+    """A binary frame was captured as a Python literal, and some venues compress theirs."""
+    if not payload.startswith((b"b'", b'b"')):
+        return payload
+    frame: bytes = ast.literal_eval(payload.decode())
+    return gzip.decompress(frame) if frame.startswith(b"\x1f\x8b") else frame
+
+
 @cache
 def lines(venue: str) -> list[tuple[int, bytes]]:
     """(ts_recv ns, payload) of a venue's sample frames; a snapshot keeps its best `SNAPSHOT_LEVELS` levels a side."""
+    if venue in CAPTURES:
+        return captured(venue)
     file, rows = SAMPLES[venue]
     text = gzip.decompress((folder() / "binance_raw_hftbacktest" / file).read_bytes()).splitlines()
     return [(int(text[row][:19]), _short(text[row][20:])) for row in rows]

@@ -234,6 +234,33 @@ CLOCK_OFFSETS = Table(
     partition_by=("venue", "date"),
 )
 
+INSTRUMENTS = Table(
+    "instruments",
+    "What a venue said of a symbol: filters, base fees, ways out. The newest row of a symbol counts.",
+    (
+        _PARTITION[0],
+        _PARTITION[2],
+        _PARTITION[1],
+        _column("unified", TEXT, "base/quote as all venues name them"),
+        _column("base", TEXT, "what is traded"),
+        _column("quote", TEXT, "what it is paid in: USD and USDT are not the same"),
+        _column("tick", F64, "prices are multiples of it, quote units"),
+        _column("lot", F64, "sizes are multiples of it, base units"),
+        _column("min_qty", F64, "smallest order, base units; 0 for none"),
+        _column("min_notional", F64, "smallest order, quote units; 0 for none"),
+        _column("taker", F64, "fee of a taker as a fraction, of the lowest tier"),
+        _column("maker", F64, "fee of a maker as a fraction, of the lowest tier"),
+        _column("base_networks", pa.list_(pa.field("element", TEXT, nullable=False)), "over which base may leave"),
+        _column("base_withdraw_fees", pa.list_(pa.field("element", F64, nullable=False)), "base units; NaN: not told"),
+        _column("quote_networks", pa.list_(pa.field("element", TEXT, nullable=False)), "over which quote may leave"),
+        _column(
+            "quote_withdraw_fees", pa.list_(pa.field("element", F64, nullable=False)), "quote units; NaN: not told"
+        ),
+        _TS_RECV,
+    ),
+    partition_by=("venue", "date"),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -246,5 +273,6 @@ TABLES: dict[str, Table] = {
         GAPS,
         QUARANTINE,
         CLOCK_OFFSETS,
+        INSTRUMENTS,
     )
 }

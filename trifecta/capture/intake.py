@@ -110,6 +110,8 @@ class Intake:
             return
         try:
             self.pipeline.process(frames)
+            for quote in self.pipeline.quotes():
+                self._publisher.quote(quote)
             for row in self.pipeline.seconds():
                 self._publisher.second(row)
                 self._second_closed.set()

@@ -6,7 +6,7 @@ Everything here follows from the journal alone. Any batching of the same frames 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,12 +17,14 @@ import pyarrow as pa
 from trifecta.capture import rows
 from trifecta.capture.book import Break
 from trifecta.capture.feed import Feed, Refetched, Snapshot
+from trifecta.capture.ladder_feed import LadderFeed
 from trifecta.capture.seconds import EventTime
 from trifecta.errors import DataError
 from trifecta.features.orderflow import FLOW
-from trifecta.market.events import TRADE, Frames, GapStatus, OrderFlow, Seconds
+from trifecta.market.events import TRADE, Frames, GapStatus, Link, OrderFlow, Quote, Seconds
 from trifecta.market.instruments import Instrument
 from trifecta.market.quarantine import MAX_PAYLOAD, Gap, Quarantined, Reason
+from trifecta.venues.unified import Listing, read_listings
 from trifecta.venues.venue import Answer, Decoded, Events, Fault, SymbolEvents, Venue
 
 _KINDS = ("trades", "quotes", "depth", "bars")
@@ -54,25 +56,43 @@ class _Answers:
 class Pipeline:
     """One connection's frames become rows of the lake and closed seconds for the bus."""
 
-    def __init__(self, venue: Venue, source: str, instruments: Mapping[str, Instrument]) -> None:
+    def __init__(
+        self,
+        venue: Venue,
+        source: str,
+        instruments: Mapping[str, Instrument],
+        *,
+        learn: Callable[[Sequence[bytes]], Mapping[str, Instrument]] | None = None,
+    ) -> None:
+        """
+        Args:
+            learn: instruments that frames of unknown symbols tell of; without it such frames are quarantined. For a
+                venue whose frames are understood without those before them.
+        """
         self.source = source
-        self.feeds = {symbol: Feed(instrument) for symbol, instrument in instruments.items()}
+        self.feeds = {symbol: _feed(venue, instrument) for symbol, instrument in instruments.items()}
         self.counts: Counter[str] = Counter()
         self.last_position = -1
         self._venue = venue
+        self._decode = venue.decoder()
         self._instruments = dict(instruments)
+        self._learn = learn
         self._time = EventTime()
         self._events: defaultdict[tuple[str, str], list[Events]] = defaultdict(list)
         self._gaps: list[Gap] = []
         self._quarantined: list[Quarantined] = []
         self._clock: list[tuple[int, int, int, int]] = []
+        self._listed: list[tuple[int, int, Listing]] = []
         self._fresh: list[tuple[str, np.void]] = []
+        self._fresh_quotes: dict[str, np.void] = {}
 
     def process(self, frames: Frames) -> None:
         """Takes in the next frames of the journal."""
         if not frames.payloads:
             return
-        decoded = self._venue.decode(frames, self._instruments)
+        decoded = self._decode(frames, self._instruments)
+        if self._learn is not None and self._meet(frames, decoded, self._learn):
+            decoded = self._decode(frames, self._instruments)
         seconds, future = self._event_time(frames, decoded)
         if future.any():
             self._from_the_future(frames, decoded, future)
@@ -100,10 +120,15 @@ class Pipeline:
         if self._clock:
             measured = np.array(self._clock, np.int64)
             by_table["clock_offsets"].append((rows.clock_offsets(self.source, measured[:, 1:]), measured[:, 0]))
+        if self._listed:
+            at = np.array([position for position, _, _ in self._listed], np.int64)
+            listed = rows.instruments(self.source, [(ts, listing) for _, ts, listing in self._listed])
+            by_table["instruments"].append((listed, at))
         self._events.clear()
         self._fresh.clear()
+        self._fresh_quotes.clear()
         self.counts["quarantined"] += len(self._quarantined)
-        self._gaps, self._quarantined, self._clock = [], [], []
+        self._gaps, self._quarantined, self._clock, self._listed = [], [], [], []
         tables = {
             name: (pa.concat_tables([table for table, _ in parts]), np.concatenate([at for _, at in parts]))
             for name, parts in by_table.items()
@@ -114,6 +139,12 @@ class Pipeline:
         """Seconds closed since the last call; `take` forgets them."""
         fresh = [_order_flow(self.source, symbol, row) for symbol, row in self._fresh]
         self._fresh.clear()
+        return fresh
+
+    def quotes(self) -> list[Quote]:
+        """The newest quote of each symbol that has a new one since the last call; `take` forgets them."""
+        fresh = [_quote(self.source, self.feeds[symbol].instrument, row) for symbol, row in self._fresh_quotes.items()]
+        self._fresh_quotes.clear()
         return fresh
 
     def seed_gap(self, gap: Gap, arrived: npt.NDArray[np.int64]) -> None:
@@ -154,6 +185,22 @@ class Pipeline:
             total["gaps"] += feed.sequence.opened
         return total
 
+    def _meet(
+        self, frames: Frames, decoded: Decoded, learn: Callable[[Sequence[bytes]], Mapping[str, Instrument]]
+    ) -> bool:
+        """Takes up symbols that were unknown so far; whether there are any."""
+        strange = [item for item in decoded.quarantined if item.reason is Reason.UNKNOWN_SYMBOL]
+        unknown = {item.symbol for item in (*strange, *decoded.answers) if item.symbol} - self.feeds.keys()
+        if not unknown:
+            return False
+        told = learn([frames.payloads[item.position - frames.first_position] for item in strange])
+        for symbol in unknown & told.keys():
+            self._instruments[symbol] = told[symbol]
+            self.feeds[symbol] = _feed(self._venue, told[symbol])
+            if self._time.open_end:
+                self.feeds[symbol].start(self._time.open_end)
+        return not unknown.isdisjoint(told)
+
     def _event_time(self, frames: Frames, decoded: Decoded) -> tuple[Seconds, npt.NDArray[np.bool_]]:
         first = not self._time.open_end
         seconds, future = self._time.advance(frames, decoded.event_times)
@@ -170,7 +217,10 @@ class Pipeline:
                 batch = getattr(events, kind)
                 rows_in_batch = batch["position"] - frames.first_position
                 bad = future[rows_in_batch]
-                setattr(events, kind, batch[~bad])
+                if kind == "depth" and self._venue.book is not None:  # nothing else would tell that a change is gone
+                    batch["previous_id"][bad], batch["bids"][bad], batch["asks"][bad] = Link.BROKEN, 0, 0
+                else:
+                    setattr(events, kind, batch[~bad])
                 for row in rows_in_batch[bad].tolist():
                     ts_recv = int(frames.ts_recv[row])
                     ahead_s = (decoded.event_times[row] - ts_recv) / 1e9
@@ -191,6 +241,9 @@ class Pipeline:
         flow = feed.flow(trades, seconds, tops, gaps)
         bars = np.concatenate([events.bars, *answers.bars])
         bars = bars[np.argsort(bars["position"], kind="stable")]
+        quotes = np.concatenate([quotes, derived]) if len(derived := feed.derived_quotes()) else quotes
+        if len(quotes):
+            self._fresh_quotes[symbol] = quotes[-1]
         self._keep(symbol, "trades", trades)
         self._keep(symbol, "quotes", quotes)
         self._keep(symbol, "bars", feed.bars(bars))
@@ -232,6 +285,9 @@ class Pipeline:
                 if answer.kind == "time":
                     offset, round_trip = self._venue.read_clock(answer)
                     self._clock.append((answer.position, answer.ts_recv, offset, round_trip))
+                elif answer.kind == "instruments":
+                    found = read_listings(answer)
+                    self._listed += [(answer.position, answer.ts_recv, listing) for listing in found]
                 elif answer.kind != "exchangeInfo":
                     self._symbol_answer(answer, answers)
             except DataError as error:
@@ -267,6 +323,26 @@ class Pipeline:
         self._quarantined.append(
             Quarantined(answer.position, answer.ts_recv, answer.symbol, answer.kind, reason, detail, text)
         )
+
+
+def _feed(venue: Venue, instrument: Instrument) -> Feed:
+    if venue.book is None:
+        return Feed(instrument)
+    return LadderFeed(instrument, venue.book, trades_follow=venue.trades_follow)
+
+
+def _quote(source: str, instrument: Instrument, row: np.void) -> Quote:
+    price, qty = 10.0**instrument.price_scale, 10.0**instrument.qty_scale
+    return Quote(
+        source,
+        instrument.symbol,
+        int(row["ts_event"]),
+        int(row["ts_recv"]),
+        row["bid"] / price,
+        row["bid_qty"] / qty,
+        row["ask"] / price,
+        row["ask_qty"] / qty,
+    )
 
 
 def _position(item: Gap | Quarantined) -> int:

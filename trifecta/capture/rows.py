@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from trifecta.market.instruments import Instrument
 from trifecta.market.quarantine import MAX_PAYLOAD, Gap, Quarantined
+from trifecta.venues.unified import Listing, Network
 from warehouse.tables import TABLES
 
 Events = npt.NDArray[np.void]
@@ -75,6 +76,27 @@ def clock_offsets(source: str, measured: npt.NDArray[np.int64]) -> pa.Table:
     names = ("ts_recv", "offset_ns", "round_trip_ns")
     columns: dict[str, Column] = {name: measured[:, column] for column, name in enumerate(names)}
     return table("clock_offsets", {"venue": source, "date": dates(measured[:, 0]), **columns}, len(measured))
+
+
+def instruments(source: str, found: Sequence[tuple[int, Listing]]) -> pa.Table:
+    """Rows of `instruments` from (ts_recv ns, listing). A withdrawal fee that the venue does not tell is NaN."""
+    ts_recv = np.array([ts for ts, _ in found], np.int64)
+    listings = [listing for _, listing in found]
+    numbers = ("tick", "lot", "min_qty", "min_notional", "taker", "maker")
+    columns: dict[str, Column] = {
+        name: np.array([float(getattr(each, name)) for each in listings], np.float64) for name in numbers
+    }
+    for side in ("base", "quote"):
+        ways = [getattr(each, f"{side}_networks") for each in listings]
+        columns[side] = [getattr(each, side) for each in listings]
+        columns[f"{side}_networks"] = _nested([_texts([way.name for way in each]) for each in ways])
+        columns[f"{side}_withdraw_fees"] = _nested([_numbers(pa.float64(), _fees(each)) for each in ways])
+    texts: dict[str, Column] = {
+        "symbol": [each.symbol for each in listings],
+        "unified": [each.unified for each in listings],
+    }
+    head: dict[str, Column] = {"venue": source, "date": dates(ts_recv), "ts_recv": ts_recv}
+    return table("instruments", {**head, **texts, **columns}, len(found))
 
 
 def gaps(source: str, found: Sequence[Gap]) -> pa.Table:
@@ -178,6 +200,19 @@ def _texts(texts: Sequence[str]) -> pa.Array:
     offsets = np.concatenate([[0], np.cumsum([len(text) for text in encoded])]).astype(np.int32)
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
     return pa.Array.from_buffers(pa.string(), len(texts), buffers)
+
+
+def _fees(ways: Sequence[Network]) -> npt.NDArray[np.float64]:
+    return np.array([np.nan if way.fee is None else float(way.fee) for way in ways], np.float64)
+
+
+def _nested(parts: Sequence[pa.Array]) -> pa.ListArray:
+    """A column of lists, one of these arrays a row."""
+    offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int32)
+    field = pa.list_(pa.field("element", parts[0].type, nullable=False))
+    return pa.ListArray.from_buffers(
+        field, len(parts), [None, pa.py_buffer(offsets)], children=[pa.concat_arrays(parts)]
+    )
 
 
 def _lists(cells: npt.NDArray[np.int64], used: npt.NDArray[np.bool_]) -> pa.ListArray:

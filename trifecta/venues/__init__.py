@@ -6,9 +6,18 @@ from collections.abc import Sequence
 
 from trifecta.errors import SettingsError
 from trifecta.venues.binance import COINM, SPOT, USDM, which
+from trifecta.venues.coinbase import COINBASE
+from trifecta.venues.kraken import KRAKEN
+from trifecta.venues.okx import OKX
 from trifecta.venues.venue import Venue
 
-VENUES: dict[str, Venue] = {venue.name: venue for venue in (SPOT, USDM, COINM)}
+VENUES: dict[str, Venue] = {venue.name: venue for venue in (SPOT, USDM, COINM, KRAKEN, COINBASE, OKX)}
+_MARKS: dict[str, tuple[bytes, ...]] = {
+    KRAKEN.name: (b'"channelName":', b'{"channel":"book"', b'{"method":"subscribe"', b',"book-', b',"trade","'),
+    COINBASE.name: (b'"product_id":', b'"product_ids":'),
+    OKX.name: (b'"instId":',),
+}
+SAMPLE = 200  # frames that are looked into for what gives a venue away
 
 
 def venue(name: str) -> Venue:
@@ -29,4 +38,8 @@ def detect(payloads: Sequence[bytes]) -> str:
     Raises:
         DataError: none that we know.
     """
+    for payload in payloads[:SAMPLE]:
+        for name, marks in _MARKS.items():
+            if any(mark in payload for mark in marks):
+                return name
     return which(payloads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -60,6 +60,21 @@ class Decoded:
     quarantined: list[Quarantined] = field(default_factory=list)
 
 
+Decode = Callable[[Frames, Mapping[str, Instrument]], Decoded]
+Side = Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class BookRules:
+    """How a book is kept whose changes come in the order of arrival, or name the id before them."""
+
+    depth: int
+    """Levels a side that the venue keeps up to date; what falls behind them is forgotten. 0: all."""
+    checksum: Callable[[Side, Side, Instrument], int] | None = None
+    """The venue's checksum (uint32) of the best `checksum_levels` bids and asks, integers of the instrument."""
+    checksum_levels: int = 0
+
+
 @dataclass(frozen=True)
 class Venue:
     """One venue: where it is, what it streams, how to read it."""
@@ -69,7 +84,7 @@ class Venue:
     stream_url: str
     streams: Callable[[Iterable[str]], list[str]]
     """Names of the streams to subscribe to for these symbols."""
-    decode: Callable[[Frames, Mapping[str, Instrument]], Decoded]
+    decode: Decode
     """Events of a batch. A frame that cannot be read is quarantined, never raised. Pure: same frames, same events."""
     read_snapshot: Callable[[Answer, Instrument], tuple[int, Events, Events]]
     """(last update id, bids, asks) of a `depth` answer, LEVEL arrays best first. Raises DataError."""
@@ -81,3 +96,13 @@ class Venue:
     """(venue clock minus ours, round trip) in ns of a `time` answer. Raises DataError."""
     instruments: Callable[[str, Iterable[bytes]], dict[str, Instrument]]
     """Instruments by symbol from recorded payloads: their exchange info, else inferred from the decimals used."""
+    stateful: Callable[[], Decode] | None = None
+    """A `decode` for one connection that remembers what earlier frames said; else `decode` itself is used."""
+    book: BookRules | None = None
+    """How its book is kept where changes do not carry Binance's update ids."""
+    trades_follow: bool = True
+    """Whether the ids of a symbol's trades follow each other without a hole, so that a hole is a gap."""
+
+    def decoder(self) -> Decode:
+        """What turns the frames of one connection, from the first on, into events."""
+        return self.stateful() if self.stateful else self.decode

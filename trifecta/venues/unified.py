@@ -1,0 +1,163 @@
+"""What the recorder of a ccxt venue journals beside the venue's own frames, and the rows that come of it.
+
+    {"rest":"connect","symbol":"wss://ws.kraken.com/v2"}
+    {"rest":"instruments","data":[{"symbol":"BTC/USDT","unified":"BTC/USDT","base":"BTC","quote":"USDT",
+        "price_scale":1,"qty_scale":8,"tick":"0.1","lot":"0.00000001","min_qty":"0.0001","min_notional":"5",
+        "taker":"0.004","maker":"0.0025","base_networks":[],"quote_networks":[]}]}
+    {"rest":"book","symbol":"BTC/USDT","data":{"ts":1723161255343,"bids":[[61837.6,0.02]],"asks":[[61837.7,1.5]]}}
+    {"rest":"trades","symbol":"BTC/USDT","data":[{"id":"51","ts":1723161255343,"price":61837.6,"qty":0.02,
+        "side":"sell"}]}
+    {"rest":"historicalTrades","symbol":"BTC/USDT","first_id":50,"last_id":51,"data":[..]}
+    {"rest":"time","sent":1723161255000000000,"data":1723161256260}
+
+`book` and `trades` are ccxt's unified answers: the fallback where a stream is not to be had. Times are milliseconds.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from trifecta.errors import DataError
+from trifecta.market.instruments import Instrument
+from trifecta.venues.venue import Answer
+
+PREFIX = b'{"rest":"'
+INSTRUMENTS = b'{"rest":"instruments"'
+KINDS = ("connect", "instruments", "book", "trades", "historicalTrades", "time")
+T = TypeVar("T")
+
+
+class Network(msgspec.Struct, frozen=True):
+    """One way out of a venue for a currency."""
+
+    name: str
+    fee: Decimal | None = None
+    """Of one withdrawal, in the currency; None where the venue does not tell without a key."""
+    min_withdrawal: Decimal | None = None
+    withdraw: bool = True
+    deposit: bool = True
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """What a venue says of one of its symbols: filters, base fees, ways out."""
+
+    symbol: str
+    unified: str
+    base: str
+    quote: str
+    price_scale: int
+    qty_scale: int
+    tick: Decimal
+    lot: Decimal
+    taker: Decimal
+    maker: Decimal
+    min_qty: Decimal = Decimal(0)
+    min_notional: Decimal = Decimal(0)
+    base_networks: list[Network] = []
+    quote_networks: list[Network] = []
+
+    def instrument(self, venue: str) -> Instrument:
+        return Instrument(venue, self.symbol, self.price_scale, self.qty_scale, self.tick, self.lot, self.min_notional)
+
+
+class Book(msgspec.Struct):
+    """A whole book as ccxt unifies it."""
+
+    ts: int
+    bids: list[tuple[float, float]]
+    asks: list[tuple[float, float]]
+
+
+class Print(msgspec.Struct):
+    """A trade as ccxt unifies it."""
+
+    id: str
+    ts: int
+    price: float
+    qty: float
+    side: Literal["buy", "sell"]
+
+
+class _Wrapper(msgspec.Struct):
+    rest: str
+    symbol: str = ""
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    first_id: int = 0
+    last_id: int = 0
+    sent: int = 0
+    error: str = ""
+
+
+_wrapper = msgspec.json.Decoder(_Wrapper)
+_listings = msgspec.json.Decoder(list[Listing])
+_book = msgspec.json.Decoder(Book)
+_prints = msgspec.json.Decoder(list[Print])
+_time = msgspec.json.Decoder(int)
+
+
+def wrap(rest: str, symbol: str = "", data: Any = None, **given: int | str) -> bytes:
+    """`{"rest":..,"symbol":..,<given>,"data":..}`"""
+    return msgspec.json.encode({"rest": rest, "symbol": symbol, **given, "data": data})
+
+
+def read(payload: bytes, position: int, ts_recv: int) -> Answer:
+    """The answer in one journal frame.
+
+    Raises:
+        DataError: it is none of a known kind.
+    """
+    wrapper = _decode(_wrapper, payload)
+    if wrapper.rest not in KINDS:
+        raise DataError(f"rest = {wrapper.rest!r}: expected one of {', '.join(KINDS)}")
+    return Answer(
+        position,
+        ts_recv,
+        wrapper.rest,
+        wrapper.symbol,
+        data=bytes(wrapper.data),
+        first_id=wrapper.first_id,
+        last_id=wrapper.last_id,
+        sent=wrapper.sent,
+        error=wrapper.error,
+    )
+
+
+def listings(payload: bytes) -> list[Listing]:
+    """What an `instruments` frame lists."""
+    return read_listings(read(payload, 0, 0))
+
+
+def read_listings(answer: Answer) -> list[Listing]:
+    """What an `instruments` answer lists. Raises DataError."""
+    return _decode(_listings, answer.data)
+
+
+def book(data: bytes) -> Book:
+    """A `book` answer's body. Raises DataError."""
+    return _decode(_book, data)
+
+
+def trades(data: bytes) -> list[Print]:
+    """A `trades` answer's body. Raises DataError."""
+    return _decode(_prints, data)
+
+
+def clock_offset(answer: Answer) -> tuple[int, int]:
+    """(venue clock minus ours, round trip) in ns of a `time` answer, the request taken as long as the answer."""
+    round_trip = answer.ts_recv - answer.sent
+    return _decode(_time, answer.data) * 1_000_000 - (answer.sent + round_trip // 2), round_trip
+
+
+def number(trade_id: str) -> int:
+    """A trade's id as a number; -1 where it is none that fits 62 bits."""
+    return int(trade_id) if trade_id.isdecimal() and len(trade_id) <= 18 else -1
+
+
+def _decode(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
+    try:
+        return decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise DataError(f"not what the recorder journals: {error}") from error
