@@ -25,15 +25,24 @@ def crossing(net_bid: Floats, net_ask: Floats, ts_recv: npt.NDArray[np.int64], o
 @numba.njit(cache=True, fastmath=FAST)
 def _crossing(net_bid, net_ask, ts_recv, oldest):  # type: ignore[no-untyped-def]
     venues, assets = net_bid.shape
-    highest, lowest = np.zeros(assets), np.full(assets, 1e300)
-    for venue in range(venues):
+    highest, lowest = net_bid[0].copy(), net_ask[0].copy()
+    for venue in range(1, venues):
         for asset in range(assets):
-            fresh = ts_recv[venue, asset] >= oldest
-            bid = net_bid[venue, asset] if fresh else 0.0
-            ask = net_ask[venue, asset] if fresh else 1e300
-            highest[asset] = max(highest[asset], bid)
-            lowest[asset] = min(lowest[asset], ask)
-    return np.flatnonzero(highest > lowest)
+            highest[asset] = max(highest[asset], net_bid[venue, asset])
+            lowest[asset] = min(lowest[asset], net_ask[venue, asset])
+    # Few cross at all, so ages are looked at afterwards, and only there.
+    found = np.empty(assets, np.int64)
+    count = 0
+    for asset in range(assets):
+        if highest[asset] > lowest[asset]:
+            bid, ask = 0.0, 1e300
+            for venue in range(venues):
+                if ts_recv[venue, asset] >= oldest:
+                    bid, ask = max(bid, net_bid[venue, asset]), min(ask, net_ask[venue, asset])
+            if bid > ask:
+                found[count] = asset
+                count += 1
+    return found[:count]
 
 
 def best_cycle(rates: Floats) -> tuple[float, int, int, int]:
