@@ -1,0 +1,132 @@
+"""What every page shares: who may look, which instrument, whether the market is real, how the system is."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from typing import Any, Literal, NamedTuple
+
+import streamlit as st
+
+from streamlit_app.reading import settings, sidecar
+from trifecta.settings import Market, is_loopback
+
+LIVE_S = 1.0
+CHART_S = 3.0
+WRONG_TOKEN_S = 1.0
+_COLOURS: dict[str, Literal["green", "orange"]] = {"ok": "green", "degraded": "orange"}
+_ICONS = {"ok": ":material/check_circle:", "degraded": ":material/warning:"}
+_STYLE = """<style>
+.stMainBlockContainer {padding: 2.4rem 2.2rem 3rem; max-width: 1600px;}
+[data-testid="stMetricValue"] {font-variant-numeric: tabular-nums; font-size: 1.3rem;}
+[data-testid="stMetric"] {min-width: 7.2rem;}
+.stTextArea textarea {font-family: "Source Code Pro", monospace; font-size: .86rem;}
+.simulated {background: repeating-linear-gradient(135deg, #F5C13E, #F5C13E 12px, #EDB526 12px, #EDB526 24px);
+  color: #1B1600; border-radius: .6rem; padding: .35rem .9rem; font-size: .85rem;}
+@media (max-width: 640px) {
+  .stMainBlockContainer {padding: 4rem .8rem 2rem;}
+  [data-testid="stMetric"] {min-width: 6.4rem;}
+  [data-testid="stMetricValue"] {font-size: 1.1rem;}
+}
+</style>"""
+_SIMULATED = (
+    '<div class="simulated" role="note"><b>SIMULATED</b> · this market is generated or replayed on this machine; '
+    "no price here is real</div>"
+)
+
+
+class Instrument(NamedTuple):
+    """What somebody looks at."""
+
+    symbol: str
+    venue: str
+
+    @property
+    def label(self) -> str:
+        return f"{self.symbol} · {self.venue}"
+
+
+def admit() -> bool:
+    """Whether this person may look: always on loopback, elsewhere with the token of the API."""
+    if is_loopback(settings().dashboard_host) or st.session_state.get("admitted"):
+        return True
+    with st.form("login", width=420):
+        st.subheader(":material/lock: Trifecta")
+        token = st.text_input("Token", type="password", help="The value of TRIFECTA_API_TOKEN", autocomplete="off")
+        if st.form_submit_button("Open", type="primary"):
+            if hmac.compare_digest(token.encode(), settings().api_token.get_secret_value().encode()):
+                st.session_state["admitted"] = True
+                st.rerun()
+            time.sleep(WRONG_TOKEN_S)  # guessing must not be quick
+            st.error("That is not the token.")
+    return False
+
+
+def sidebar() -> None:
+    """Lights and the choice of the instrument."""
+    with st.sidebar:
+        _pulse()
+        feeds = sidecar().get("/health").get("feeds", [])
+        known = [Instrument(feed["symbol"], feed["venue"]) for feed in feeds] or _configured()
+        st.session_state["instruments"] = {one.label: one for one in known}
+        labels = [one.label for one in known]
+        st.selectbox("Instrument", labels, key="instrument", persist_state="session", bind="query-params")
+
+
+def heading(title: str, about: str) -> None:
+    """The top of a page."""
+    st.html(_STYLE)
+    if settings().market is not Market.LIVE:
+        st.html(_SIMULATED)
+    st.title(title)
+    st.caption(about)
+
+
+def instrument() -> Instrument:
+    """What was chosen in the sidebar."""
+    known: dict[str, Instrument] = st.session_state.get("instruments", {})
+    return known.get(st.session_state.get("instrument", "")) or _configured()[0]
+
+
+def trouble(answer: dict[str, Any]) -> bool:
+    """Says why the sidecar gave no answer; false where it gave one."""
+    if "error" not in answer:
+        return False
+    icon = ":material/cloud_off:" if answer["error"] == "unreachable" else ":material/hourglass_top:"
+    st.info(str(answer.get("reason", answer["error"])), icon=icon)
+    return True
+
+
+def nothing(what: str, next_step: str) -> None:
+    """The state of a place that has nothing to show yet."""
+    with st.container(border=True, horizontal_alignment="center"):
+        st.markdown(f":material/inbox: **{what}**")
+        st.caption(next_step)
+
+
+@st.fragment(run_every=LIVE_S)
+def _pulse() -> None:
+    found = sidecar().get("/health")
+    status = found.get("status", "unreachable")
+    st.badge(status, icon=_ICONS.get(status, ":material/error:"), color=_COLOURS.get(status, "red"))
+    reasons = found.get("reasons") or ([found["reason"]] if "reason" in found else [])
+    for reason in reasons[:3]:
+        st.caption(reason)
+    st.caption("  \n".join(_light(feed) for feed in found.get("feeds", [])))
+
+
+def _light(feed: dict[str, Any]) -> str:
+    """Green: fresh with a valid book; orange: fresh; red: it stands still."""
+    light = "green" if feed["fresh"] and feed["book_valid"] else "orange" if feed["fresh"] else "red"
+    age = f"{feed['age_ms'] / 1000:.1f} s" if feed["age_ms"] is not None else "nothing yet"
+    return f":{light}[●] {feed['symbol']} · {feed['venue']} · {age}"
+
+
+def _configured() -> list[Instrument]:
+    chosen = settings()
+    return [
+        Instrument(symbol, chosen.source(venue))
+        for venue, of in chosen.venues.items()
+        if of.enabled
+        for symbol in of.symbols
+    ] or [Instrument(chosen.forecast.default_symbol, "")]

@@ -1,0 +1,127 @@
+"""What is recorded, what is forecast, what happened, and what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from streamlit_app import figures, frame
+from streamlit_app.frame import Instrument
+from streamlit_app.reading import reader, sidecar
+
+MINUTES = 15
+HOURS = 6
+
+_SECONDS = """
+    select ts_event, last_price, bid, ask
+    from orderflow_1s
+    where venue = $venue and symbol = $symbol
+        and date >= (select max(date) - 1 from orderflow_1s where venue = $venue and symbol = $symbol)
+    qualify ts_event > max(ts_event) over () - to_minutes($minutes)
+    order by ts_event
+"""
+
+# Minutes of what was traded, and behind each forecast the range of the minutes that followed it
+_FORECASTS = """
+    with minutes as (
+        select time_bucket(interval 1 minute, ts_event - interval 1 microsecond) as minute,
+            max(coalesce(high, last_price)) as high, min(coalesce(low, last_price)) as low, max(ts_event) as until
+        from (select ts_event, if(isnan(high), last_price, high) as high, if(isnan(low), last_price, low) as low,
+                last_price
+            from orderflow_1s where venue = $venue and symbol = $symbol and date >= current_date - 1
+                and not isnan(last_price))
+        group by minute
+    ),
+    made as (
+        select ts_event, log_range, log_range_low, log_range_high, price, source, method
+        from predictions
+        where venue = $venue and symbol = $symbol and horizon_s = $horizon_s and date >= current_date - 1
+        qualify ts_event > max(ts_event) over () - to_hours($hours)
+    )
+    select made.ts_event, any_value(price * (exp(log_range) - 1)) as forecast,
+        any_value(price * (exp(log_range_low) - 1)) as low, any_value(price * (exp(log_range_high) - 1)) as high,
+        any_value(source) as source,
+        if(max(minutes.until) >= made.ts_event + to_seconds($horizon_s - 60),
+            max(minutes.high) - min(minutes.low), null) as happened
+    from made
+    left join minutes on minutes.minute >= time_bucket(interval 1 minute, made.ts_event)
+        and minutes.minute < made.ts_event + to_seconds($horizon_s)
+    group by made.ts_event
+    order by made.ts_event
+"""
+
+
+def main() -> None:
+    frame.heading("Overview", "What is recorded, what is forecast, what happened, and what is wrong.")
+    chosen = frame.instrument()
+    _range(chosen)
+    left, right = st.columns(2)
+    with left:
+        _price(chosen)
+    with right:
+        _forecasts(chosen)
+
+
+@st.fragment(run_every=frame.LIVE_S)
+def _range(chosen: Instrument) -> None:
+    found = sidecar().get("/market-range", symbol=chosen.symbol, venue=chosen.venue)
+    if frame.trouble(found):
+        return
+    flow = sidecar().get("/orderflow/metrics", symbol=chosen.symbol, venue=chosen.venue)
+    figures.tiles(
+        {
+            f"Range, next {found['horizon_s'] // 60} min": (f"{found['market_range']:,.0f} points", ""),
+            "Interval": (_interval(found), found["interval_note"]),
+            "Told by": (found["method"], f"source: {found['source']}"),
+            "Last price": (figures.number(flow.get("last_price")), ""),
+            "Trades a second": (figures.number(flow.get("trade_intensity"), ".1f"), "over the last 60 s"),
+            "Age": (f"{found['age_ms'] / 1000:.1f} s", "since our clock saw the newest closed second"),
+        },
+        key="range",
+    )
+
+
+def _interval(found: dict[str, Any]) -> str:
+    if found["interval_low"] is None:
+        return "not yet"
+    return f"{found['interval_low']:,.0f} – {found['interval_high']:,.0f}"
+
+
+@st.fragment(run_every=frame.CHART_S)
+def _price(chosen: Instrument) -> None:
+    seconds = reader().read(_SECONDS, venue=chosen.venue, symbol=chosen.symbol, minutes=MINUTES)
+    st.subheader(f"Price, last {MINUTES} min")
+    if seconds.empty:
+        frame.nothing("No second has closed yet", "It takes a few seconds after the recorder connects.")
+        return
+    figure = figures.styled(go.Figure(), height=340)
+    figures.band(figure, seconds["ts_event"], seconds["bid"], seconds["ask"], "bid – ask", figures.GREY)
+    figures.line(figure, seconds["ts_event"], seconds["last_price"], "last price", figures.BLUE)
+    figures.show(figure, f"price-{chosen.label}", f"Price of {chosen.label} over the last {MINUTES} minutes")
+
+
+@st.fragment(run_every=10 * frame.CHART_S)
+def _forecasts(chosen: Instrument) -> None:
+    found = sidecar().get("/market-range", symbol=chosen.symbol, venue=chosen.venue)
+    horizon_s = found.get("horizon_s", 300)
+    st.subheader(f"Forecast range against what happened, {horizon_s // 60} min")
+    rows = reader().read(_FORECASTS, venue=chosen.venue, symbol=chosen.symbol, horizon_s=horizon_s, hours=HOURS)
+    if rows.empty:
+        frame.nothing("No forecast is stored yet", "The sidecar saves what it served once a minute.")
+        return
+    figure = figures.styled(go.Figure(), height=340)
+    figures.band(figure, rows["ts_event"], rows["low"], rows["high"], "interval", figures.BLUE)
+    figures.line(figure, rows["ts_event"], rows["forecast"], "forecast", figures.BLUE, width=2)
+    figures.line(figure, rows["ts_event"], rows["happened"], "happened", figures.AMBER, width=2)
+    figure.update_yaxes(title_text="high − low, in price", title_font_size=11, rangemode="tozero")
+    about = f"Forecast ranges of {chosen.label} with their intervals, and the ranges that came"
+    figures.show(figure, f"forecasts-{chosen.label}", about)
+    told = rows.dropna(subset=["happened", "low", "high"])
+    if len(told):
+        inside = ((told["happened"] >= told["low"]) & (told["happened"] <= told["high"])).mean()
+        st.caption(f"{inside:.0%} of {len(told)} ranges that are over lay in their interval.")
+
+
+main()

@@ -1,0 +1,60 @@
+"""The pages as a person meets them, without a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.dashboard.conftest import APP, Page
+
+PAGES = sorted(f"pages/{path.name}" for path in (APP / "pages").glob("*.py"))
+TOKEN = "sixteen-characters-at-least"
+
+
+def test_says_where_the_sidecar_should_be_when_it_does_not_answer(page: Page) -> None:
+    found = page("pages/overview.py", port=1)
+    assert not found.exception
+    assert "http://127.0.0.1:1 does not answer" in found.info[0].value
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_says_what_to_do_where_nothing_is_recorded_yet(name: str, page: Page) -> None:
+    found = page(name)
+    assert not found.exception
+    assert "SIMULATED" in _html(found)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_shows_a_recorded_day(name: str, page: Page, day: Path) -> None:
+    found = page(name, day)
+    assert not found.exception
+    assert not found.error
+
+
+def test_says_why_no_range_is_served(page: Page) -> None:
+    found = page("pages/overview.py")
+    assert any("the feed stands still" in info.value for info in found.info)
+
+
+def test_the_door_stays_shut_beyond_loopback_until_the_token_is_given(page: Page) -> None:
+    found = page("Home.py", dashboard_host="192.0.2.1", api_token=TOKEN)
+    assert not found.title
+    found.text_input[0].input("wrong")
+    found.button[0].click().run()
+    assert found.error[0].value == "That is not the token."
+    assert not found.title
+    found.text_input[0].input(TOKEN)
+    found.button[0].click().run()
+    assert found.title[0].value == "Overview"
+
+
+def test_the_door_stands_open_on_loopback(page: Page) -> None:
+    assert page("Home.py").title[0].value == "Overview"
+
+
+def _html(found: AppTest) -> str:
+    return " ".join(element.proto.body for element in found.main if element.type == "html") + " ".join(
+        element.value for element in found.markdown
+    )
