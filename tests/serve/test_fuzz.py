@@ -35,7 +35,8 @@ START_S = 60.0
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A sidecar in a thread, warm from a lake whose seconds stay fresh while the tests run."""
     folder: Path = tmp_path_factory.mktemp("fuzz")
-    told = load(data_dir=folder, bus_address="tcp://127.0.0.1:1", forecast={"max_age_s": 3600})
+    away = "http://127.0.0.1:1/api"
+    told = load(data_dir=folder, bus_address="tcp://127.0.0.1:1", forecast={"max_age_s": 3600}, prefect_api=away)
     Lake(told.lake).append("orderflow_1s", seconds_table(recent(60)), writer="test", version=1)
     server = uvicorn.Server(config(told))
     with listen("127.0.0.1", 0) as socket:
@@ -65,6 +66,8 @@ OPERATIONS = [
     ("/data/collection/start", "POST"),
     ("/data/collection/stop", "POST"),
     ("/metrics", "GET"),
+    ("/model/train", "POST"),
+    ("/model/status", "GET"),
     ("/mt5/ticks", "POST"),
     ("/mt5/bars", "POST"),
 ]

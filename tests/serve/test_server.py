@@ -18,6 +18,7 @@ import pytest
 import uvicorn
 import zmq
 
+from tests.forecast import tiny
 from tests.forecast.flow import walk_seconds
 from tests.serve.sidecar import MakeSettings
 from tests.serve.test_lake import bars_table, seconds_table
@@ -187,13 +188,25 @@ async def wait_for_listener(client: httpx.AsyncClient, timestamp: str) -> dict[s
                 await asyncio.sleep(0.05)
 
 
-def test_answering_process_imports_nothing_heavy() -> None:
+HEAVY = (
+    "tensorflow", "keras", "onnx", "lightgbm", "sklearn", "pandas", "prefect", "streamlit", "numba", "pyarrow",
+    "deltalake", "duckdb",
+)  # fmt: skip
+
+
+def test_answering_process_imports_nothing_heavy(tmp_path: Path) -> None:
+    """Neither to answer nor to load a model and forecast with it."""
+    folder = tiny.version(tmp_path).folder
     program = (
-        "import json, sys; import trifecta.serve.app, trifecta.serve.server; "
-        "json.dump([name for name in ('tensorflow', 'pandas', 'prefect', 'streamlit', 'numba', 'pyarrow', 'deltalake', "
-        "'duckdb') if name in sys.modules], sys.stdout)"
+        "import json, sys; import numpy, trifecta.serve.app, trifecta.serve.server; from pathlib import Path; "
+        "from trifecta.forecast.graph import Graph; graph = Graph.load(Path(sys.argv[1])); "
+        "assert graph.predict(numpy.zeros((graph.steps, len(graph.features)))).log_range > 0; "
+        "json.dump([name for name in sys.argv[2:] if name in sys.modules], sys.stdout)"
     )
     told = subprocess.run(
-        [sys.executable, "-c", program], cwd=Path(__file__).parents[2], capture_output=True, check=True
+        [sys.executable, "-c", program, str(folder), *HEAVY],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        check=True,
     )
     assert json.loads(told.stdout) == []

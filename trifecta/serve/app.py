@@ -22,9 +22,11 @@ from trifecta.forecast.predictor import RangeForecast
 from trifecta.serve import archive_messages, replies
 from trifecta.serve.answers import SIMPLE_PATH, Prepared, simple
 from trifecta.serve.archive import ArchiveError
+from trifecta.serve.champions import Champions
 from trifecta.serve.front import Front
 from trifecta.serve.health import STARTED, STOPPED, health, switch_collection
 from trifecta.serve.metrics import render
+from trifecta.serve.models import Models, add_models
 from trifecta.serve.problems import NoAnswerError, busy, wrong
 from trifecta.serve.service import Key, Service
 from trifecta.serve.terminals import Terminals, add_terminals
@@ -77,21 +79,24 @@ async def _only_known_parameters(request: Request) -> None:
 
 
 def create(settings: Settings, *, clock: Clock | None = None) -> Front:
-    """The ASGI application; its lifespan warms up from the lake and follows the bus.
+    """The ASGI application; its lifespan warms up from the lake, follows the bus and the ledger.
 
     Raises:
         SettingsError: a horizon or the venues cannot be served.
     """
     service = Service(settings, clock or SystemClock())
     upkeep = Upkeep(service)
+    champions = Champions(service)
     terminals = Terminals(settings, service.clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await upkeep.start()
+        await champions.start()
         try:
             yield
         finally:
+            await champions.stop()
             await upkeep.stop()
             await terminals.close()
 
@@ -108,7 +113,8 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
     _add_order_flow(app, service)
     _add_operations(app, service)
     add_terminals(app, terminals, _PUSHED)
-    return Front(app, service, upkeep)
+    add_models(app, Models(service, champions), _TROUBLE, _REFUSED | {503: _TROUBLE[503]})
+    return Front(app, service, upkeep, champions)
 
 
 def _add_ranges(app: FastAPI, service: Service) -> None:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trifecta.serve.answers import SIMPLE_PATH
+from trifecta.serve.champions import Champions
 from trifecta.serve.problems import NoAnswerError
 from trifecta.serve.service import Service
 from trifecta.serve.terminals import MAX_BODY_BYTES as MAX_BATCH_BYTES
@@ -35,11 +36,12 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000")
 class Front:
     """The ASGI application that is served."""
 
-    def __init__(self, behind: ASGIApp, service: Service, upkeep: Upkeep) -> None:
+    def __init__(self, behind: ASGIApp, service: Service, upkeep: Upkeep, champions: Champions) -> None:
         settings = service.settings
         token = settings.api_token.get_secret_value()
         self.service = service
         self.upkeep = upkeep
+        self.champions = champions
         self._behind = behind
         self._answers = service.answers
         self._counts = service.counts

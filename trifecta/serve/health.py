@@ -24,13 +24,14 @@ class Heartbeat(msgspec.Struct, frozen=True):
 
 def health(service: Service) -> Health:
     """The state of every feed. Unhealthy: the default symbol's range cannot be served, its recorder does not report,
-    or the lake cannot be read. Degraded: another symbol or recorder is in that state."""
+    or the lake cannot be read. Degraded: another symbol or recorder is in that state,
+    or a champion cannot be loaded."""
     settings = service.settings
     main = service.find(settings.forecast.default_symbol, None)
     feeds = [_feed(service, key) for key in service.predictors]
     collection = collection_state(settings.run_dir)
     serious: list[str] = []
-    slight: list[str] = []
+    slight: list[str] = list(service.model_problems)
     if collection == STOPPED:
         serious.append("collection is stopped: POST /data/collection/start")
     if service.lake_problem is not None:

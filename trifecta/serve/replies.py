@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from trifecta.forecast.baselines import Loss
+from trifecta.forecast.conformal import confidence
 from trifecta.forecast.legacy import volatility
 from trifecta.forecast.points import to_points
 from trifecta.forecast.predictor import RangeForecast
@@ -15,6 +16,7 @@ from trifecta.market.events import OrderFlow
 from trifecta.serve.times import iso
 
 CONFIDENCE = "1 - (high - low) / (high + low) of the interval: 1 for a certain range, towards 0 for a wide interval"
+CLASSES: tuple[Literal["low", "medium", "high"], ...] = ("low", "medium", "high")
 
 
 class Reply(BaseModel):
@@ -55,8 +57,21 @@ class Losses(Reply):
     origins: int
 
 
+class Probabilities(Reply):
+    """How likely the coming horizon's volatility is of each class, by the model's own borders; they add up to 1."""
+
+    low: float
+    medium: float
+    high: float
+
+
 class Range(Reply):
-    """The range with all that is known about it."""
+    """The range with all that is known about it.
+
+    Where a model made it, `method` and `model_version` name that one version, `volatility` is its likeliest class, and
+    `trend` says in -1..1 where the price leans. Else those three are null, and `volatility` goes by the documents'
+    borders in points.
+    """
 
     symbol: str
     order_flow_symbol: str
@@ -71,6 +86,9 @@ class Range(Reply):
     confidence: float | None
     confidence_definition: str
     log_range: float
+    model_version: str | None
+    volatility_probabilities: Probabilities | None
+    trend: float | None
     price: float
     point: float
     source: Literal["model", "baseline", "fallback"]
@@ -98,10 +116,13 @@ class Range(Reply):
                 "confidence": 0.3514,
                 "confidence_definition": CONFIDENCE,
                 "log_range": 0.001186,
+                "model_version": "range-PAXGUSDT-300-lstm-20240809T000000Z-0a1b2c3d",
+                "volatility_probabilities": {"low": 0.61, "medium": 0.31, "high": 0.08},
+                "trend": -0.12,
                 "price": 2400.0,
                 "point": 0.01,
-                "source": "baseline",
-                "method": "har",
+                "source": "model",
+                "method": "range-PAXGUSDT-300-lstm-20240809T000000Z-0a1b2c3d",
                 "losses": {"har": {"qlike": 0.159, "mae": 0.00069, "origins": 4320}},
                 "windows_left_out": 0,
                 "seconds_missing": 0,
@@ -293,6 +314,8 @@ def full_range(forecast: RangeForecast, symbol: str, price: float, point: float,
     market_range = range_points(forecast, price, point)
     bounds = forecast.interval
     low, high = (to_points(bound, price, point) for bound in bounds) if bounds else (None, None)
+    model = forecast.model
+    shares = Probabilities(**dict(zip(CLASSES, model.volatility, strict=True))) if model else None
     return Range(
         symbol=symbol,
         order_flow_symbol=forecast.symbol,
@@ -304,9 +327,12 @@ def full_range(forecast: RangeForecast, symbol: str, price: float, point: float,
         interval_high=None if high is None else round(high, 2),
         interval_note=f"holds the outcome with probability {forecast.coverage:g}" if bounds else _no_interval(forecast),
         coverage=forecast.coverage,
-        confidence=None if bounds is None else 1 - (bounds[1] - bounds[0]) / (bounds[1] + bounds[0]),
+        confidence=None if bounds is None else confidence(*bounds),
         confidence_definition=CONFIDENCE,
         log_range=forecast.log_range,
+        model_version=model.version if model else None,
+        volatility_probabilities=shares,
+        trend=model.trend if model else None,
         price=price,
         point=point,
         source=forecast.source.value,
@@ -314,7 +340,7 @@ def full_range(forecast: RangeForecast, symbol: str, price: float, point: float,
         losses={str(method): _losses(loss) for method, loss in forecast.losses.items()},
         windows_left_out=forecast.left_out,
         seconds_missing=forecast.missing_s,
-        volatility=volatility(market_range).value,
+        volatility=_class(shares) if shares else volatility(market_range).value,
         timestamp=iso(forecast.ts_event),
         age_ms=int(age_s * 1000),
     )
@@ -337,6 +363,10 @@ def metrics(row: OrderFlow, symbol: str, age_s: float) -> Metrics:
 
 def _losses(loss: Loss) -> Losses:
     return Losses(qlike=finite(loss.qlike), mae=finite(loss.mae), origins=loss.origins)
+
+
+def _class(shares: Probabilities) -> Literal["low", "medium", "high"]:
+    return max(CLASSES, key=lambda name: float(getattr(shares, name)))
 
 
 def _no_interval(forecast: RangeForecast) -> str:

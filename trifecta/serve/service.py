@@ -45,6 +45,7 @@ class Service:
         self.answers = Answers()
         self.counts = Counts()
         self.lake_problem: str | None = None
+        self.model_problems: list[str] = []
         self.predictors: dict[Key, Predictor] = {
             (settings.source(venue), symbol): Predictor(settings.source(venue), symbol, settings.forecast)
             for venue, chosen in settings.venues.items()
