@@ -25,10 +25,11 @@ def crossing(net_bid: Floats, net_ask: Floats, ts_recv: npt.NDArray[np.int64], o
 @numba.njit(cache=True, fastmath=FAST)
 def _crossing(net_bid, net_ask, ts_recv, oldest):  # type: ignore[no-untyped-def]
     venues, assets = net_bid.shape
-    highest, lowest = net_bid[0].copy(), net_ask[0].copy()
-    for venue in range(1, venues):
+    highest, lowest = np.zeros(assets), np.full(assets, 1e300)
+    for venue in range(venues):
         for asset in range(assets):
             highest[asset] = max(highest[asset], net_bid[venue, asset])
+        for asset in range(assets):
             lowest[asset] = min(lowest[asset], net_ask[venue, asset])
     # Few cross at all, so ages are looked at afterwards, and only there.
     found = np.empty(assets, np.int64)
