@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from typer.core import TyperGroup
 
 from trifecta.errors import SettingsError, TrifectaError
@@ -208,6 +208,70 @@ def compact(json: Json = False) -> None:
     _print_summary(loading.compact(_settings(), err), json)
 
 
+models_app = typer.Typer(no_args_is_help=True, help="Look at trained models, and decide which one serves.")
+app.add_typer(models_app, name="models")
+Version = Annotated[str, typer.Argument(help="Version name, or its last characters.")]
+Reason = Annotated[str, typer.Option(help="Why; kept in the ledger and shown.")]
+
+
+@models_app.command("list", epilog="Example: trifecta models list --symbol PAXGUSDT")
+def models_list(symbol: Annotated[str, typer.Option(help="Only of this symbol.")] = "", json: Json = False) -> None:
+    """Show every version: champion, challengers, retired and refused ones."""
+    from trifecta.ops import models
+
+    found = models.listed(_settings(), symbol)
+    _print_either(found, models.of_list(found), json)
+
+
+@models_app.command("show", epilog="Example: trifecta models show 0a1b2c3d")
+def models_show(version: Version, json: Json = False) -> None:
+    """Show a version's card, its scores against every baseline and what happened to it."""
+    from trifecta.ops import models
+
+    found = models.shown(_settings(), version)
+    _print_either(found._asdict(), models.of_version(found), json)
+
+
+@models_app.command("promote", epilog="Example: trifecta models promote 0a1b2c3d --reason 'lower loss live'")
+def models_promote(
+    version: Version,
+    reason: Reason = "",
+    force: Annotated[bool, typer.Option("--force", help="Even though it failed its gate; needs --reason.")] = False,
+    json: Json = False,
+) -> None:
+    """Make a version champion; the sidecar serves it within about a second."""
+    from trifecta.clock import SystemClock
+    from trifecta.ops import models
+
+    done = models.promote(_settings(), version, SystemClock(), reason=reason, force=force)
+    _print_either(done, f"{done.version} is champion: {done.reason}", json)
+
+
+@models_app.command("rollback", epilog="Example: trifecta models rollback PAXGUSDT --horizon 300")
+def models_rollback(
+    symbol: Annotated[str, typer.Argument(help="Symbol of the order flow.")],
+    horizon: Annotated[int | None, typer.Option(help="Horizon in s, where several have a champion.")] = None,
+    venue: Annotated[str, typer.Option(help="Venue in the warehouse, where several have a champion.")] = "",
+    reason: Reason = "",
+    json: Json = False,
+) -> None:
+    """Make the champion before the present one champion again."""
+    from trifecta.clock import SystemClock
+    from trifecta.ops import models
+
+    done = models.rollback(_settings(), symbol, SystemClock(), venue=venue, horizon_s=horizon, reason=reason)
+    _print_either(done, f"{done.version} is champion: {done.reason}", json)
+
+
+@models_app.command("compare", epilog="Example: trifecta models compare 0a1b2c3d 4e5f6a7b")
+def models_compare(first: Version, second: Version, json: Json = False) -> None:
+    """Show two versions side by side."""
+    from trifecta.ops import models
+
+    found = models.compared(_settings(), first, second)
+    _print_either(found, models.of_comparison(found), json)
+
+
 @app.command(epilog="Example: trifecta sql -c 'select venue, symbol, count(*) from trades group by all'")
 def sql(
     command: Annotated[str, typer.Option("-c", "--command", help="Answer this and end; without it: a prompt.")] = "",
@@ -242,6 +306,14 @@ def _print_json(value: object) -> None:
     import msgspec
 
     sys.stdout.write(msgspec.json.encode(value, enc_hook=str).decode() + "\n")
+
+
+def _print_either(value: object, shown: RenderableType, json: bool) -> None:
+    """`value` for scripts, or `shown` for people."""
+    if json:
+        _print_json(value)
+    else:
+        out.print(shown, highlight=False)
 
 
 def _print_summary(result: object, json: bool) -> None:
