@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ledger.postgres import Server, server_for_tests
+from tests.postgres import Server, server_for_tests
 from warehouse.ledger import Ledger
 
 

@@ -102,6 +102,10 @@ class Terms:
     margin: bool = False
     """Whether more may be sold than is owned."""
 
+    def whole_lots(self, qty: Decimal) -> Decimal:
+        """The most that can be traded of `qty`; 8 decimals at most, as the ledger keeps them."""
+        return floored(floored(qty, self.lot), QUANTUM)
+
     def fee(self, notional: Decimal, liquidity: Liquidity) -> Decimal:
         """What the venue takes of a fill, in quote currency."""
         share = {Liquidity.TAKER: self.taker_fee, Liquidity.MAKER: self.maker_fee, Liquidity.SETTLEMENT: ZERO}
@@ -195,8 +199,9 @@ def draft(
     time_in_force: TimeInForce = TimeInForce.IOC,
     reduces: bool = False,
 ) -> Draft:
-    """An order of (venue, symbol) on whole lots (fewer, never more) and whole ticks (never a worse limit); without `price` a
-    market order.
+    """An order of (venue, symbol) on whole lots (fewer, never more) and whole ticks (never a worse limit).
+
+    Without `price` it is a market order.
 
     Raises:
         OrderError: unknown instrument; a number that is NaN, infinite, zero or negative; too small for its venue.
@@ -240,7 +245,7 @@ def positive(field: str, value: Number) -> Decimal:
 
 
 def _whole_lots(qty: Decimal, terms: Terms) -> Decimal:
-    lots = floored(floored(qty, terms.lot), QUANTUM)  # the ledger keeps 8 decimals, whatever the venue could
+    lots = terms.whole_lots(qty)
     if lots <= 0 or lots < terms.min_qty:
         least = max(terms.min_qty, terms.lot, QUANTUM)
         raise OrderError("qty", qty, f"at least {least} {terms.base}, in steps of {terms.lot or QUANTUM}")

@@ -1,0 +1,1 @@
+"""Whether to act on an opportunity: limits, the halt switch, agents."""

@@ -1,0 +1,111 @@
+"""What a portfolio would hold if every order that may still fill did."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from trifecta.clock import NS_PER_S
+from trifecta.decide.portfolio import Valuation
+from trifecta.market.money import ZERO, share
+from trifecta.market.orders import Draft, OrderSide, OrderStatus, Terms
+from warehouse.ledger import marks, orders
+
+MARK_FRESH_S = 60
+_LIVING = orders.c.status.in_([OrderStatus.PENDING.value, OrderStatus.OPEN.value])
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """Amounts in the reporting currency, of what the proposal touches: long and short count alike."""
+
+    positions: Mapping[str, Decimal]  # by "asset at venue"
+    assets: Mapping[str, Decimal]
+    venues: Mapping[str, Decimal]
+
+
+def measure(connection: Connection, portfolio: str, drafts: Sequence[Draft], valuation: Valuation) -> Exposure:
+    """Positions at mark, what living orders have left, and the drafts, each at its full size."""
+    amounts: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+    net: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+    for position in valuation.positions:
+        net[position.venue, position.base] += valuation.convert(position.value, position.quote)
+    for place, held in net.items():
+        amounts[place] += abs(held)
+    for row in _living(connection, portfolio):
+        if not row.reduces:
+            left = share(row.notional, row.qty - row.filled_qty, row.qty)
+            amounts[row.venue, row.base] += valuation.convert(left, row.quote)
+    for draft in drafts:
+        if not draft.reduces:
+            amounts[draft.terms.venue, draft.terms.base] += valuation.convert(draft.notional, draft.terms.quote)
+    return _sums(amounts, drafts)
+
+
+def _sums(amounts: Mapping[tuple[str, str], Decimal], drafts: Iterable[Draft]) -> Exposure:
+    places = {(draft.terms.venue, draft.terms.base) for draft in drafts}
+    return Exposure(
+        positions={f"{asset} at {venue}": amounts[venue, asset] for venue, asset in sorted(places)},
+        assets={
+            asset: sum((amount for (_, one), amount in amounts.items() if one == asset), ZERO)
+            for asset in sorted({asset for _, asset in places})
+        },
+        venues={
+            venue: sum((amount for (one, _), amount in amounts.items() if one == venue), ZERO)
+            for venue in sorted({venue for venue, _ in places})
+        },
+    )
+
+
+def oversold(connection: Connection, portfolio: str, drafts: Sequence[Draft], valuation: Valuation) -> str | None:
+    """Why not, where more would be sold than is owned at a venue without margin; None where all is well."""
+    wanted: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+    for draft in drafts:
+        if draft.side is OrderSide.SELL and not draft.terms.margin:
+            wanted[draft.terms.venue, draft.terms.base] += draft.qty
+    if not wanted:
+        return None
+    owned: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+    for position in valuation.positions:
+        owned[position.venue, position.base] += position.qty
+    for row in _living(connection, portfolio):
+        if row.side == OrderSide.SELL:
+            owned[row.venue, row.base] -= row.qty - row.filled_qty
+    for (venue, asset), qty in wanted.items():
+        if qty > owned[venue, asset]:
+            return f"selling {qty} {asset} at {venue} takes more than the {owned[venue, asset]} that are free there"
+    return None
+
+
+def twin(connection: Connection, portfolio: str, drafts: Iterable[Draft], since_ns: int) -> str | None:
+    """The id of a recent order that one of the drafts repeats."""
+    recent = connection.execute(
+        select(orders.c.client_order_id, orders.c.venue, orders.c.symbol, orders.c.side, orders.c.qty, orders.c.price)
+        .where(orders.c.intended_at > since_ns, orders.c.portfolio == portfolio)
+        .where(orders.c.status != OrderStatus.REJECTED.value)
+    ).all()
+    known = {(row.venue, row.symbol, row.side, row.qty, row.price): str(row.client_order_id) for row in recent}
+    keys = ((d.terms.venue, d.terms.symbol, d.side.value, d.qty, d.price) for d in drafts)
+    return next((known[key] for key in keys if key in known), None)
+
+
+def orders_since(connection: Connection, portfolio: str, since_ns: int) -> int:
+    """How many orders were intended after that time."""
+    counted = select(func.count()).where(orders.c.intended_at > since_ns, orders.c.portfolio == portfolio)
+    return int(connection.execute(counted).scalar_one())
+
+
+def fresh_mark(connection: Connection, terms: Terms, now_ns: int) -> Decimal | None:
+    """The instrument's mark, where it is young enough to measure a price by."""
+    own = (marks.c.venue == terms.venue) & (marks.c.symbol == terms.symbol)
+    recent = marks.c.ts_ns > now_ns - MARK_FRESH_S * NS_PER_S
+    return connection.execute(select(marks.c.price).where(own, recent)).scalar_one_or_none()
+
+
+def _living(connection: Connection, portfolio: str) -> Sequence[Row[Any]]:
+    return connection.execute(select(orders).where(orders.c.portfolio == portfolio, _LIVING)).all()
