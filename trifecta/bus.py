@@ -20,6 +20,7 @@ from trifecta.market.events import OrderFlow, Quote
 HIGH_WATER_MARK = 10_000  # messages a slow subscriber may fall behind before it loses the oldest
 SECONDS_TOPIC = b"second/"
 QUOTES_TOPIC = b"quote/"
+OPPORTUNITIES_TOPIC = b"opportunities/"
 LAST_PORT = 65535
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -59,6 +60,10 @@ class Publisher:
     def quote(self, row: Quote) -> None:
         self._socket.send_multipart((QUOTES_TOPIC + row.venue.encode(), _encode(row)), zmq.NOBLOCK)
 
+    def opportunities(self, snapshot: bytes) -> None:
+        """Sends what the scanners see, as they encoded it: the bus stands below them."""
+        self._socket.send_multipart((OPPORTUNITIES_TOPIC, snapshot), zmq.NOBLOCK)
+
     def close(self) -> None:
         self._socket.close()
         self._context.term()
@@ -80,6 +85,11 @@ def seconds(address: str) -> AsyncGenerator[OrderFlow, None]:
 def quotes(address: str) -> AsyncGenerator[Quote, None]:
     """Best bids and asks of every instrument, as they are published."""
     return _rows(address, QUOTES_TOPIC, _decode_quote)
+
+
+def opportunities(address: str, decode: Callable[[bytes], _Row]) -> AsyncGenerator[_Row, None]:
+    """What the scanners see, whenever it changes."""
+    return _rows(address, OPPORTUNITIES_TOPIC, decode)
 
 
 async def _rows(address: str, topic: bytes, decode: Callable[[bytes], _Row]) -> AsyncGenerator[_Row, None]:

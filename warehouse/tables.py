@@ -261,6 +261,32 @@ INSTRUMENTS = Table(
     partition_by=("venue", "date"),
 )
 
+OPPORTUNITIES = Table(
+    "opportunities",
+    "What the scanners found: one row where an opportunity appeared, changed its verdict or was seen last.",
+    (
+        _column("engine", TEXT, "arbitrage, forex or binary"),
+        _PARTITION[2],
+        _column("id", TEXT, "the same for as long as the same chance lasts"),
+        _column("event", TEXT, "found, judged or ended"),
+        _column("ts_first", I64, "when it was first seen, ns"),
+        _column("ts_event", I64, "of the newest quote it rests on, ns"),
+        _column("ts_expiry", I64, "nobody may act on it from then on, ns"),
+        _TS_RECV,
+        _column("venue", TEXT, "where it begins"),
+        _column("symbol", TEXT, "what is traded there"),
+        _column("verdict", TEXT, "EXECUTE, CONSIDER or SKIP"),
+        _column("reason", TEXT, "why"),
+        _column("risk_score", F64, "0 (safe) .. 100"),
+        _column("expected_profit", F64, "after every cost, in its own currency"),
+        _column("costs", TEXT, "JSON: name and amount of each"),
+        _column("plan", TEXT, "JSON: what would be done"),
+        _column("simulated", BOOL, "it rests on data that the emulator produced"),
+    ),
+    delta=("ts_first", "ts_event", "ts_expiry", "ts_recv"),
+    partition_by=("engine", "date"),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -274,5 +300,6 @@ TABLES: dict[str, Table] = {
         QUARANTINE,
         CLOCK_OFFSETS,
         INSTRUMENTS,
+        OPPORTUNITIES,
     )
 }

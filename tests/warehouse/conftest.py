@@ -41,6 +41,9 @@ _DEFAULTS: dict[str, Any] = {
     "valid": True,
     "book_valid": True,
     "complete": True,
+    "simulated": True,
+    "engine": "arbitrage",
+    "verdict": "SKIP",
 }
 
 

@@ -12,7 +12,6 @@ from trifecta.scan.board import Board, Floats
 from trifecta.scan.opportunity import Cost, Leg, Side
 from trifecta.scan.terms import Terms, common_size
 
-
 DUST = 1e-9
 """Share of a size that is a rounding error and takes no level."""
 

@@ -1,0 +1,149 @@
+"""The scanners at work: quotes from the bus, news onto the bus, what became of it into the lake."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+from loguru import logger
+
+from trifecta import bus
+from trifecta.bus import Publisher
+from trifecta.clock import Clock
+from trifecta.lock import FolderLock
+from trifecta.scan import snapshot
+from trifecta.scan.arbitrage import ArbitrageScanner
+from trifecta.scan.board import Board
+from trifecta.scan.chronicle import Chronicle
+from trifecta.scan.listing import listed
+from trifecta.scan.opportunity import Engine
+from trifecta.scan.scanner import Finder, Scanner
+from trifecta.scan.snapshot import Snapshot
+from trifecta.scan.terms import Terms
+from trifecta.settings import Settings
+from warehouse.lake import Lake
+
+FLUSH_S = 5.0
+LISTING_S = 60.0
+NO_LISTING_S = 2.0
+"""How soon the lake is asked again while it knows no instrument."""
+RESUBSCRIBE_S = 1.0
+
+Cycle = Callable[[Snapshot], Awaitable[None]]
+
+
+class Scanning:
+    """Scans after every quote, and each `scan.cycle_s` whatever comes. One process a data folder."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, *, finders: Mapping[Engine, Finder] | None = None, cycle: Cycle
+    ) -> None:
+        """
+        Args:
+            finders: engines beside arbitrage.
+            cycle: told the newest snapshot once each `scan.cycle_s`.
+        """
+        self._settings = settings
+        self._clock = clock
+        self._finders = dict(finders or {})
+        self._cycle = cycle
+        self._lake = Lake(settings.lake)
+        self._chronicle = Chronicle()
+        self._listed: list[Terms] = []
+        self._scanner = self._make([])
+        self._newest: Snapshot | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Scans until `stop` is set, then commits what is left.
+
+        Raises:
+            PermanentError: another process scans on this data folder.
+        """
+        folder = self._settings.data_dir / "scan"
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FolderLock(folder)
+        with Publisher(self._settings.bus_address) as publisher:
+            work = [
+                asyncio.create_task(each)
+                for each in (self._listen(publisher), self._follow_listing(), self._flush(), self._beat(publisher))
+            ]
+            stopped = asyncio.create_task(stop.wait())
+            try:
+                await asyncio.wait({*work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                for failed in (task for task in work if task.done()):
+                    failed.result()
+            finally:
+                for ended in (*work, stopped):
+                    ended.cancel()
+                await asyncio.gather(*work, stopped, return_exceptions=True)
+                await asyncio.to_thread(self._chronicle.flush, self._lake)
+                lock.release()
+
+    def _make(self, terms: list[Terms]) -> Scanner:
+        arbitrage = ArbitrageScanner(Board(terms), self._settings.scan.arbitrage)
+        return Scanner(arbitrage, self._finders, self._clock, every_s=self._settings.scan.cycle_s)
+
+    async def _listen(self, publisher: Publisher) -> None:
+        """Takes quotes as they come; whatever is there is taken before one scan looks at all of it."""
+        while True:
+            try:
+                async with contextlib.aclosing(bus.quotes(self._settings.bus_address)) as quotes:
+                    waiting = False
+
+                    def look() -> None:
+                        nonlocal waiting
+                        waiting = False
+                        self._look(publisher)
+
+                    async for quote in quotes:
+                        self._scanner.take(quote)
+                        if not waiting:
+                            waiting = True
+                            asyncio.get_running_loop().call_soon(look)
+            except msgspec.MsgspecError as error:
+                logger.warning("a message on the bus is no quote, listening anew: {}", error)
+                await asyncio.sleep(RESUBSCRIBE_S)
+
+    def _look(self, publisher: Publisher) -> None:
+        found = self._scanner.scan()
+        if found is not None:
+            self._newest = found
+            publisher.opportunities(snapshot.encode(found))
+            self._chronicle.note(found)
+
+    async def _beat(self, publisher: Publisher) -> None:
+        """Looks even where no quote comes, so that what grew old is withdrawn; tells the cycle what there is."""
+        pause_s = min(self._settings.scan.arbitrage.max_age_s, self._settings.scan.cycle_s)
+        told_s = self._clock.monotonic_s()
+        while True:
+            await asyncio.sleep(pause_s)
+            self._look(publisher)
+            if self._newest is not None and self._clock.monotonic_s() - told_s >= self._settings.scan.cycle_s:
+                told_s = self._clock.monotonic_s()
+                await self._cycle(self._newest)
+
+    async def _follow_listing(self) -> None:
+        """Makes the board anew where the lake tells of other instruments or other terms."""
+        venues = [self._settings.source(name) for name, venue in self._settings.venues.items() if venue.enabled]
+        while True:
+            try:
+                found = await asyncio.to_thread(listed, self._lake, venues)
+            except Exception as error:
+                logger.warning("the lake does not tell its instruments: {}", error)
+                found = self._listed
+            if found != self._listed:
+                self._listed = found
+                self._scanner = self._make(found)
+            silent = sorted(set(venues) - {one.venue for one in self._listed})
+            self._scanner.missing = [f"{venue}: the lake knows none of its instruments yet" for venue in silent]
+            await asyncio.sleep(LISTING_S if not silent else NO_LISTING_S)
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            try:
+                await asyncio.to_thread(self._chronicle.flush, self._lake)
+            except Exception as error:
+                logger.warning("opportunities were not stored, they are kept: {}", error)

@@ -1,0 +1,69 @@
+"""All scanners side by side: what comes in, what each sees, and whether that is news."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Protocol
+
+from trifecta.clock import NS_PER_S, Clock
+from trifecta.market.events import Quote
+from trifecta.scan.arbitrage import ArbitrageScanner
+from trifecta.scan.board import Board
+from trifecta.scan.opportunity import Engine, Opportunity, best
+from trifecta.scan.snapshot import Snapshot, Stats
+
+
+class Finder(Protocol):
+    """An engine of its own."""
+
+    def scan(self, now: int) -> list[Opportunity]:
+        """What is there at `now` (ns); quick: whatever must be read was read before."""
+        ...
+
+
+class Scanner:
+    """Scans on demand; a snapshot is made where the best of an engine changed or `every_s` passed."""
+
+    def __init__(
+        self, arbitrage: ArbitrageScanner, finders: Mapping[Engine, Finder], clock: Clock, *, every_s: float
+    ) -> None:
+        self.missing: list[str] = []
+        self._arbitrage = arbitrage
+        self._finders = finders
+        self._clock = clock
+        self._every_ns = round(every_s * NS_PER_S)
+        self._run = secrets.token_hex(4)
+        self._sequence = self._scans = self._quotes = 0
+        self._last: Snapshot | None = None
+
+    @property
+    def board(self) -> Board:
+        return self._arbitrage.board
+
+    def take(self, quote: Quote) -> None:
+        """Puts a quote on the board."""
+        self._quotes += 1
+        bid, ask = (quote.bid, quote.bid_qty), (quote.ask, quote.ask_qty)
+        self.board.take(quote.venue, quote.symbol, quote.ts_event, quote.ts_recv, (bid,), (ask,))
+
+    def scan(self) -> Snapshot | None:
+        """What all engines see now; None where it is no news."""
+        now, began_s = self._clock.now_ns(), self._clock.monotonic_s()
+        found = {Engine.ARBITRAGE: tuple(best(self._arbitrage.scan(now)))}
+        found |= {engine: tuple(best(finder.scan(now))) for engine, finder in self._finders.items()}
+        self._scans += 1
+        last = self._last
+        if last is not None and last.opportunities == found and now - last.ts < self._every_ns:
+            return None
+        self._sequence += 1
+        took_us = 1e6 * (self._clock.monotonic_s() - began_s)
+        self._last = Snapshot(self._run, self._sequence, now, found, self._stats(took_us))
+        return self._last
+
+    def _stats(self, took_us: float) -> Stats:
+        doubted: dict[str, dict[str, int]] = {}
+        for (venue, doubt), count in self.board.doubts.items():
+            doubted.setdefault(venue, {})[doubt] = count
+        markets = int((self.board.ts_recv > 0).sum())
+        return Stats(self._scans, self._quotes, markets, doubted, took_us, list(self.missing))
