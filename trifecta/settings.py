@@ -57,6 +57,18 @@ class CaptureSettings(BaseModel, extra="forbid"):
     journal_days: float = Field(14.0, gt=0)
 
 
+class Mt5Settings(BaseModel, extra="forbid"):
+    """The MetaTrader 5 terminal that is asked for quotes; without login the one it is already logged in to."""
+
+    enabled: bool = True
+    symbols: list[str] = ["EURUSD", "GBPUSD", "USDJPY", "USDCHF", "AUDUSD", "USDCAD", "NZDUSD", "XAUUSD"]
+    poll_s: float = Field(0.05, gt=0)
+    path: str = ""
+    login: int = Field(0, ge=0)
+    password: SecretStr = SecretStr("")
+    server: str = ""
+
+
 class ForecastSettings(BaseModel, extra="forbid"):
     """What is forecast and when a forecast is too old to be served."""
 
@@ -68,6 +80,9 @@ class ForecastSettings(BaseModel, extra="forbid"):
     default_symbol: str = "PAXGUSDT"
     symbols: dict[str, str] = {"XAUUSD": "PAXGUSDT", "GOLD": "PAXGUSDT", "BTCUSD": "BTCUSDT", "ETHUSD": "ETHUSDT"}
     points: dict[str, float] = {"PAXGUSDT": 0.01, "XAUUSD": 0.01, "BTCUSDT": 0.01, "ETHUSDT": 0.01}
+    networks: list[str] = Field(["lstm"], min_length=1)  # what the train flow trains
+    promote: Literal["auto", "by_hand"] = "auto"
+    live_span_s: float = Field(86_400.0, ge=3_600)  # a champion behind a baseline all along it is taken off
 
 
 class RiskSettings(BaseModel, extra="forbid"):
@@ -219,6 +234,7 @@ class Settings(BaseSettings):
     emulator_seed: int = 7
 
     venues: dict[str, VenueSettings] = _VENUES
+    mt5: Mt5Settings = Mt5Settings()
     capture: CaptureSettings = CaptureSettings()
     forecast: ForecastSettings = ForecastSettings()
     risk: RiskSettings = RiskSettings()

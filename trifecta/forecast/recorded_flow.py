@@ -18,7 +18,7 @@ TABLE = "orderflow_1s"
 _SECONDS = f"""
     select ts_event // 1000000000 as end_s, {", ".join(SECOND)}
     from raw.{TABLE}
-    where venue = $venue and symbol = $symbol and complete
+    where venue = $venue and symbol = $symbol and complete and ts_event > $since_ns
     order by ts_recv
 """  # noqa: S608 - our own column names
 
@@ -32,11 +32,14 @@ class Recorded:
     version: int
 
 
-def read(lake: Lake, venue: str, symbol: str, step_s: int, *, version: int | None = None) -> Recorded:
+def read(
+    lake: Lake, venue: str, symbol: str, step_s: int, *, version: int | None = None, since_ns: int = 0
+) -> Recorded:
     """Everything the table holds of the instrument; seconds that lack trades are left out, as gaps.
 
     Args:
         version: of the table; by default the newest.
+        since_ns: seconds that end later count.
 
     Raises:
         DataError: the table holds nothing of it.
@@ -44,7 +47,8 @@ def read(lake: Lake, venue: str, symbol: str, step_s: int, *, version: int | Non
     at, files = lake.snapshot(TABLE, version)
     with duckdb.connect() as connection:
         build(connection, {TABLE: files}, ())
-        columns = connection.execute(_SECONDS, {"venue": venue, "symbol": symbol}).fetchnumpy()
+        asked = {"venue": venue, "symbol": symbol, "since_ns": since_ns}
+        columns = connection.execute(_SECONDS, asked).fetchnumpy()
     ends_s = np.asarray(columns.pop("end_s"), np.int64)
     if not len(ends_s):
         raise DataError(

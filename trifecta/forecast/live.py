@@ -1,0 +1,117 @@
+"""A champion's forecasts that were served, beside what happened and what the baselines said, from the lake."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+
+from trifecta.clock import NS_PER_S
+from trifecta.forecast import drift, inputs
+from trifecta.forecast.baselines import HISTORY_MINUTES, rolling
+from trifecta.forecast.drift import Judgement, Live
+from trifecta.forecast.labels import outcomes
+from trifecta.forecast.minutes import Floats, Times
+from trifecta.forecast.recorded_flow import read
+from trifecta.forecast.registry import Record
+from trifecta.forecast.series import CELL_S, Series, cells
+from trifecta.forecast.versions import Version
+from warehouse.lake import Lake
+from warehouse.sessions import build
+
+TABLE = "predictions"
+
+_SERVED = """
+    select
+        ts_event,
+        any_value(log_range) as log_range,
+        any_value(log_range_low) as low,
+        any_value(log_range_high) as high
+    from raw.predictions
+    where venue = $venue and symbol = $symbol and horizon_s = $horizon_s and method = $version
+        and ts_event > $since_ns and ts_event <= $until_ns
+    group by ts_event
+    order by ts_event
+"""  # a prediction is written once a minute, by each sidecar that serves
+
+
+class Report(NamedTuple):
+    """How a champion does: its losses over the span, and how far each input moved away from its training part."""
+
+    version: str
+    judgement: Judgement
+    psi: dict[str, float]
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """Inputs that moved away, the farthest first."""
+        return drift.shifted(self.psi)
+
+
+class _Served(NamedTuple):
+    """Forecasts as they were served; int64 ns and float64, oldest first."""
+
+    ts_event: Times
+    log_range: Floats
+    low: Floats
+    high: Floats
+
+
+def report(lake: Lake, record: Record, version: Version, *, span_s: float, now_ns: int) -> Report:
+    """Of the forecasts served in the last `span_s` seconds, or as many as 24 horizons and a half take.
+
+    Raises:
+        DataError: the lake holds no order flow of the instrument in that time.
+    """
+    key, step_s = record.key, version.manifest.step_s
+    since_ns = now_ns - int(max(span_s, (drift.MIN_HORIZONS + 0.5) * key.horizon_s) * NS_PER_S)
+    known_since_ns = max(since_ns - HISTORY_MINUTES * CELL_S * NS_PER_S, 0)  # what baselines look back at
+    series = read(lake, key.venue, key.symbol, 1, since_ns=known_since_ns).series
+    judgement = drift.judge(_live(series, _served(lake, record, since_ns, now_ns), key.horizon_s), key.horizon_s)
+    recent = read(lake, key.venue, key.symbol, step_s, since_ns=since_ns).series
+    rows = inputs.features(recent.columns, version.scaler.features)
+    return Report(record.version, judgement, drift.psi(version.inputs, rows))
+
+
+def _served(lake: Lake, record: Record, since_ns: int, until_ns: int) -> _Served:
+    _, files = lake.snapshot(TABLE)
+    with duckdb.connect() as connection:
+        build(connection, {TABLE: files}, ())
+        key = record.key
+        asked = {
+            "venue": key.venue,
+            "symbol": key.symbol,
+            "horizon_s": key.horizon_s,
+            "version": record.version,
+            "since_ns": since_ns,
+            "until_ns": until_ns,
+        }
+        columns = connection.execute(_SERVED, asked).fetchnumpy()
+    ts_event = np.asarray(columns["ts_event"], np.int64)
+    return _Served(ts_event, *(np.asarray(columns[name], np.float64) for name in _Served._fields[1:]))
+
+
+def _live(series: Series, served: _Served, horizon_s: int) -> Live:
+    """The forecasts with the outcome of their own horizon, and what baselines knew at the last whole minute before."""
+    happened = outcomes(series.columns, horizon_s).log_range
+    minutes = cells(series)
+    ends_s = served.ts_event // NS_PER_S
+    baselines = rolling(minutes, horizon_s)
+    last_minute = ends_s // CELL_S - 1 - minutes.first
+    return Live(
+        minute=ends_s / CELL_S,
+        outcome=_at(happened, ends_s - 1 - series.first),
+        model=served.log_range,
+        baselines={str(method): _at(made, last_minute) for method, made in baselines.items()},
+        low=served.low,
+        high=served.high,
+    )
+
+
+def _at(values: Floats, places: Times) -> Floats:
+    """The value at each place; NaN outside."""
+    inside = (places >= 0) & (places < len(values))
+    found = np.full(len(places), np.nan)
+    found[inside] = values[places[inside]]
+    return found
