@@ -30,7 +30,7 @@ ASK_AGAIN_S = 60.0  # a gap that its answers did not close
 _FAILURES = (VenueError, VenueRefusedError, DataError)
 
 
-class _Backoff:
+class Backoff:
     """Seconds to wait after the n-th failure in a row."""
 
     def __init__(self) -> None:
@@ -52,14 +52,14 @@ async def fetch_instruments(
     Raises:
         SettingsError: the venue knows none of them.
     """
-    backoff = _Backoff()
+    backoff = Backoff()
     while True:
         try:
             stamp, payload = await rest.exchange_info(symbols)
             listed = venue.instruments(source, [payload])
             break
         except _FAILURES as error:
-            await _later(backoff, error)
+            await later(backoff, error)
     inbox.add(payload, stamp)
     known = {symbol: listed[symbol] for symbol in symbols if symbol in listed}
     if not known:
@@ -102,7 +102,7 @@ class Fetcher:
 
         The regular ones bound how far back a restart must read to know the book.
         """
-        backoff, due_s = _Backoff(), 0.0
+        backoff, due_s = Backoff(), 0.0
         while True:
             await asyncio.sleep(POLL_S)
             wanted = symbol in self._pipeline.wanted_snapshots
@@ -111,7 +111,7 @@ class Fetcher:
             try:
                 await self._put([await self._rest.depth(symbol)])
             except _FAILURES as error:
-                await _later(backoff, error)
+                await later(backoff, error)
                 continue
             due_s = self._clock.monotonic_s() + self._snapshot_s
             # One that is too old for the stream does not help: the next one comes later and later.
@@ -121,7 +121,7 @@ class Fetcher:
 
     async def fill_gaps(self) -> None:
         """Pages of skipped trades, in turn over all gaps, until none is open."""
-        backoff = _Backoff()
+        backoff = Backoff()
         while True:
             await asyncio.sleep(POLL_S)
             gaps = self._pipeline.open_gaps
@@ -131,7 +131,7 @@ class Fetcher:
                     await self._fill(key, gap)
                     backoff.failures = 0
                 except _FAILURES as error:
-                    await _later(backoff, error)
+                    await later(backoff, error)
 
     async def _fill(self, key: tuple[str, str], gap: Gap) -> None:
         """The next page of one gap, unless all were asked for a moment ago."""
@@ -148,17 +148,17 @@ class Fetcher:
     async def fetch_history(self, symbols: Sequence[str]) -> None:
         """Past bars of each symbol, once."""
         for symbol in symbols:
-            backoff = _Backoff()
+            backoff = Backoff()
             while True:
                 try:
                     await self._put(await self._rest.klines(symbol, HISTORY_BARS))
                     break
                 except _FAILURES as error:
-                    await _later(backoff, error)
+                    await later(backoff, error)
 
     async def measure_clock(self) -> None:
         """How far the venue's clock is ahead, every `CLOCK_S`: several samples, of which the shortest counts."""
-        backoff = _Backoff()
+        backoff = Backoff()
         while True:
             samples = []
             try:
@@ -172,7 +172,7 @@ class Fetcher:
                 backoff.failures = 0
                 await asyncio.sleep(CLOCK_S)
             except _FAILURES as error:
-                await _later(backoff, error)
+                await later(backoff, error)
 
     @staticmethod
     def _offset(frame: Frame) -> tuple[int, int]:
@@ -188,7 +188,8 @@ class Fetcher:
             await self._inbox.room()
 
 
-async def _later(backoff: _Backoff, error: TrifectaError) -> None:
+async def later(backoff: Backoff, error: TrifectaError) -> None:
+    """Returns when the next attempt may be made."""
     wait_s = backoff.after(error)
     logger.warning("{} (again in {:.1f} s)", error, wait_s)
     await asyncio.sleep(wait_s)

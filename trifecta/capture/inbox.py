@@ -35,6 +35,12 @@ class Inbox:
         self._bytes += len(payload)
         self._filled.set()
 
+    def forget(self, before_ns: int) -> None:
+        """Drops what was received earlier, for one who cannot take it yet and whose turn comes later."""
+        kept = [frame for frame in self._frames if frame[0] >= before_ns]
+        self._frames, self._bytes = kept, sum(len(payload) for _, payload in kept)
+        self._room.set()
+
     async def room(self) -> None:
         """Returns when the reader has taken what was there."""
         while self.is_full:

@@ -190,7 +190,8 @@ class Pipeline:
     ) -> bool:
         """Takes up symbols that were unknown so far; whether there are any."""
         strange = [item for item in decoded.quarantined if item.reason is Reason.UNKNOWN_SYMBOL]
-        unknown = {item.symbol for item in (*strange, *decoded.answers) if item.symbol} - self.feeds.keys()
+        named = {*(item.symbol for item in strange), *(answer.symbol for answer in decoded.answers)}
+        unknown = named - self.feeds.keys() - {""}
         if not unknown:
             return False
         told = learn([frames.payloads[item.position - frames.first_position] for item in strange])
@@ -338,10 +339,10 @@ def _quote(source: str, instrument: Instrument, row: np.void) -> Quote:
         instrument.symbol,
         int(row["ts_event"]),
         int(row["ts_recv"]),
-        row["bid"] / price,
-        row["bid_qty"] / qty,
-        row["ask"] / price,
-        row["ask_qty"] / qty,
+        int(row["bid"]) / price,
+        int(row["bid_qty"]) / qty,
+        int(row["ask"]) / price,
+        int(row["ask_qty"]) / qty,
     )
 
 

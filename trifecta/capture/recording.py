@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any
 
 from loguru import logger
 
 from trifecta import venues
 from trifecta.bus import Publisher
-from trifecta.capture import addresses, heartbeat
+from trifecta.capture import heartbeat
 from trifecta.capture.committer import Committer
-from trifecta.capture.connection import Connection
-from trifecta.capture.fetch import Fetcher, fetch_instruments
 from trifecta.capture.heartbeat import Heartbeat
 from trifecta.capture.inbox import Inbox
 from trifecta.capture.intake import Intake
@@ -23,14 +20,17 @@ from trifecta.capture.journal import JournalWriter
 from trifecta.capture.pipeline import Pipeline
 from trifecta.capture.segments import segments
 from trifecta.capture.sink import Sink
-from trifecta.clock import Clock
+from trifecta.capture.sources import source_of, together
+from trifecta.clock import NS_PER_S, Clock
 from trifecta.errors import TransientError
+from trifecta.lock import is_held
 from trifecta.settings import Settings
-from trifecta.venues.binance_rest import BinanceRest
 from warehouse.lake import Lake
 
 HEARTBEAT_S = 1.0
 SWITCH_S = 1.0
+OVERLAP_S = 30  # what arrived while another recorder stopped
+TURN_POLL_S = 0.2
 _MB = 1024 * 1024
 
 
@@ -51,40 +51,49 @@ class Recording:
         self._symbols = list(dict.fromkeys(settings.venues[name].symbols))
         self._inbox = Inbox(clock)
         self._sink = Sink(Lake(settings.lake), self.source)
-        self._connections = [
-            Connection(self.source, url, streams, self._inbox, self._capture, clock)
-            for url, streams in addresses.sockets(settings, self._venue, self._symbols)
-        ]
+        self._from = source_of(settings, self._venue, self._symbols, self._inbox, clock)
         self._collecting = False
-        self._fetcher: Fetcher | None = None
         self._pipeline: Pipeline | None = None
         self._renew: Callable[[], Pipeline]
 
-    async def run(self) -> None:
+    async def run(self, *, takes_over: bool = False) -> None:
         """Records until cancelled; whatever arrived by then is journaled and committed.
+
+        Args:
+            takes_over: wait until nobody else records this source, with the sockets open: what arrives meanwhile
+                overlaps with what the other one journaled, so that nothing is missing between the two.
 
         Raises:
             PermanentError: another process records this source, or none of the symbols exists.
             TransientError: the journal cannot be opened.
         """
+        await together(self._collect(), self._record(takes_over=takes_over))
+
+    async def _record(self, *, takes_over: bool) -> None:
         async with AsyncExitStack() as stack:
+            if takes_over:
+                await self._wait_for_turn()
             writer = await self._open_journal()
             stack.callback(writer.close)
             committer = Committer(self._sink, writer, self._capture.snapshot_s, self._clock)
             stack.push_async_callback(committer.close)
             intake = Intake(self._inbox, writer, self._publisher, sync_each=self._capture.fsync_s == 0)
-            rest = addresses.rest(self._settings, self._venue, self._clock)
-            stack.push_async_callback(rest.close)
+            stack.push_async_callback(self._from.close)
             try:
-                await _together(
-                    self._collect(),
+                await together(
                     intake.run(),
                     self._sync(writer),
                     self._report(intake, committer),
-                    self._derive(intake, committer, writer, rest),
+                    self._derive(intake, committer, writer),
                 )
             finally:
                 await self._finish(intake, committer)
+
+    async def _wait_for_turn(self) -> None:
+        folder = self._settings.journal_dir / self.source
+        while await asyncio.to_thread(is_held, folder):
+            self._inbox.forget(self._clock.now_ns() - OVERLAP_S * NS_PER_S)
+            await asyncio.sleep(TURN_POLL_S)
 
     async def _open_journal(self) -> JournalWriter:
         """The journal, behind what the lake has even where the journal itself is gone."""
@@ -110,7 +119,7 @@ class Recording:
                         sockets.result()
                     sockets = None
                 if sockets is None and self._collecting:
-                    sockets = asyncio.create_task(_together(*(link.run() for link in self._connections)))
+                    sockets = asyncio.create_task(self._from.stream())
                 await asyncio.sleep(SWITCH_S)
         finally:
             if sockets is not None:
@@ -126,9 +135,9 @@ class Recording:
             except TransientError as error:
                 logger.error("{}", error)
 
-    async def _derive(self, intake: Intake, committer: Committer, writer: JournalWriter, rest: BinanceRest) -> None:
+    async def _derive(self, intake: Intake, committer: Committer, writer: JournalWriter) -> None:
         """Turns frames into rows. Frames are journaled from the first moment on, so this may begin late, or fail."""
-        instruments = await fetch_instruments(rest, self._venue, self.source, self._symbols, self._inbox)
+        instruments = await self._from.instruments()
         self._renew = lambda: Pipeline(self._venue, self.source, instruments)
         pipeline = self._renew()
         try:
@@ -141,15 +150,7 @@ class Recording:
             return
         intake.go_live(pipeline)
         self._pipeline = pipeline
-        self._fetcher = Fetcher(
-            rest,
-            self._inbox,
-            pipeline,
-            snapshot_s=self._capture.snapshot_s,
-            is_connected=lambda: self._connected,
-            clock=self._clock,
-        )
-        await _together(*self._fetcher.loops(), self._flush(pipeline, intake, committer))
+        await together(*self._from.loops(pipeline), self._flush(pipeline, intake, committer))
 
     async def _flush(self, pipeline: Pipeline, intake: Intake, committer: Committer) -> None:
         while True:
@@ -165,10 +166,6 @@ class Recording:
             logger.error("{}; frames that waited for room are lost and will be fetched again where they can be", error)
         if self._pipeline is not None:
             await committer.flush(self._pipeline.take(), self._renew, mark=True)
-
-    @property
-    def _connected(self) -> bool:
-        return all(link.connected for link in self._connections)
 
     async def _report(self, intake: Intake, committer: Committer) -> None:
         """Tells every second how it goes."""
@@ -189,29 +186,16 @@ class Recording:
             source=self.source,
             pid=os.getpid(),
             ts_ns=self._clock.now_ns(),
-            connected=self._connected,
+            connected=self._from.connected,
             collecting=self._collecting,
             frames=intake.frames,
             frames_per_s=round(rate, 1),
             last_frame_ts_ns=intake.last_frame_ns,
             last_commit_ts_ns=committer.last_commit_ns,
-            reconnects=sum(link.reconnects for link in self._connections),
+            reconnects=self._from.reconnects,
             gaps_open=len(pipeline.open_gaps) if pipeline else 0,
             quarantined=pipeline.totals()["quarantined"] if pipeline else 0,
-            clock_offset_ns=self._fetcher.clock_offset_ns if self._fetcher else None,
+            clock_offset_ns=self._from.clock_offset_ns,
             book_valid={symbol: feed.book.valid for symbol, feed in pipeline.feeds.items()} if pipeline else {},
             problem=intake.disk_problem or intake.problem or committer.problem,
         )
-
-
-async def _together(*work: Coroutine[Any, Any, None]) -> None:
-    """Runs all of them until one fails, or this is cancelled; then none is left running."""
-    tasks = [asyncio.create_task(part) for part in work]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
 
 from trifecta.errors import SettingsError
 from trifecta.venues.binance import COINM, SPOT, USDM, which
+from trifecta.venues.ccxt_venue import any_venue
 from trifecta.venues.coinbase import COINBASE
 from trifecta.venues.kraken import KRAKEN
 from trifecta.venues.okx import OKX
@@ -24,12 +27,24 @@ def venue(name: str) -> Venue:
     """The venue of this name; `sim_binance` is spoken like `binance`.
 
     Raises:
-        SettingsError: no such venue.
+        SettingsError: no such venue, of ours or of ccxt's.
     """
-    try:
-        return VENUES[name.removeprefix("sim_")]
-    except KeyError:
-        raise SettingsError(f"venue {name!r} is unknown: use one of {', '.join(VENUES)}") from None
+    name = name.removeprefix("sim_")
+    if name in VENUES:
+        return VENUES[name]
+    if _is_ccxt(name):
+        return any_venue(name)
+    raise SettingsError(
+        f"venue {name!r} is unknown: use one of {', '.join(VENUES)}, or a venue that ccxt streams (trifecta[markets])"
+    )
+
+
+def _is_ccxt(name: str) -> bool:
+    """Whether ccxt streams such a venue; told by its files, because loading it takes a hundred megabytes."""
+    found = find_spec("ccxt")
+    return bool(
+        found and found.origin and name.isidentifier() and (Path(found.origin).parent / "pro" / f"{name}.py").is_file()
+    )
 
 
 def detect(payloads: Sequence[bytes]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NoReturn
 
 import numpy as np
@@ -11,9 +12,10 @@ from trifecta.errors import DataError
 from trifecta.market.events import TRADE
 from trifecta.market.instruments import Instrument
 from trifecta.venues import unified
+from trifecta.venues.binance_answers import clock_offset
 from trifecta.venues.columns import column, fill
 from trifecta.venues.messages import Decoder, Message, Read, decode_with, instruments
-from trifecta.venues.unified import clock_offset, number
+from trifecta.venues.unified import number
 from trifecta.venues.venue import Answer, BookRules, Events, Fault, Venue
 
 
@@ -42,7 +44,7 @@ def ccxt_venue(name: str, read: Read, *, book: BookRules, trades_follow: bool = 
 
 def any_venue(name: str) -> Venue:
     """A venue of which only ccxt's unified answers are read."""
-    return ccxt_venue(name, read_nothing, book=BookRules(depth=0))
+    return replace(ccxt_venue(name, read_nothing, book=BookRules(depth=0)), reads_frames=False)
 
 
 def read_nothing(payload: bytes) -> Message:

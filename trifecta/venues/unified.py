@@ -8,7 +8,7 @@
     {"rest":"trades","symbol":"BTC/USDT","data":[{"id":"51","ts":1723161255343,"price":61837.6,"qty":0.02,
         "side":"sell"}]}
     {"rest":"historicalTrades","symbol":"BTC/USDT","first_id":50,"last_id":51,"data":[..]}
-    {"rest":"time","sent":1723161255000000000,"data":1723161256260}
+    {"rest":"time","sent":1723161255000000000,"data":{"serverTime":1723161256260}}
 
 `book` and `trades` are ccxt's unified answers: the fallback where a stream is not to be had. Times are milliseconds.
 """
@@ -36,7 +36,6 @@ class Network(msgspec.Struct, frozen=True):
     name: str
     fee: Decimal | None = None
     """Of one withdrawal, in the currency; None where the venue does not tell without a key."""
-    min_withdrawal: Decimal | None = None
     withdraw: bool = True
     deposit: bool = True
 
@@ -95,7 +94,6 @@ _wrapper = msgspec.json.Decoder(_Wrapper)
 _listings = msgspec.json.Decoder(list[Listing])
 _book = msgspec.json.Decoder(Book)
 _prints = msgspec.json.Decoder(list[Print])
-_time = msgspec.json.Decoder(int)
 
 
 def wrap(rest: str, symbol: str = "", data: Any = None, **given: int | str) -> bytes:
@@ -143,12 +141,6 @@ def book(data: bytes) -> Book:
 def trades(data: bytes) -> list[Print]:
     """A `trades` answer's body. Raises DataError."""
     return _decode(_prints, data)
-
-
-def clock_offset(answer: Answer) -> tuple[int, int]:
-    """(venue clock minus ours, round trip) in ns of a `time` answer, the request taken as long as the answer."""
-    round_trip = answer.ts_recv - answer.sent
-    return _decode(_time, answer.data) * 1_000_000 - (answer.sent + round_trip // 2), round_trip
 
 
 def number(trade_id: str) -> int:

@@ -103,6 +103,9 @@ class Venue:
     trades_follow: bool = True
     """Whether the ids of a symbol's trades follow each other without a hole, so that a hole is a gap."""
 
+    reads_frames: bool = True
+    """Whether its own frames are understood; else only what ccxt makes of them."""
+
     def decoder(self) -> Decode:
         """What turns the frames of one connection, from the first on, into events."""
         return self.stateful() if self.stateful else self.decode
