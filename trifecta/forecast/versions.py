@@ -105,6 +105,7 @@ class Score(Frozen, frozen=True):
     width: float | None = None
     brier: float | None = None
     hit_rate: float | None = None
+    calibration: float | None = None  # mean of outcome / forecast: 1 where the level is right
 
 
 class Gate(Frozen, frozen=True):

@@ -1,0 +1,154 @@
+"""Training on small markets whose law is known: what is there is found, what is not there is refused, nothing leaks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.forecast.laws import HORIZON_S, driven
+from trifecta.errors import DataError
+from trifecta.forecast import fitting, gate, versions
+from trifecta.forecast.contest import Contest, Plan, Step, hold
+from trifecta.forecast.fitting import Effort
+from trifecta.forecast.graph import Graph
+from trifecta.forecast.inputs import FeatureSet, StepColumns
+from trifecta.forecast.networks import NETWORKS, build, named
+from trifecta.forecast.recorded_flow import TABLE, Recorded
+from trifecta.forecast.runs import Runs
+from trifecta.forecast.series import Series
+from trifecta.forecast.training import draft_of, summaries_of
+
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.filterwarnings("ignore"),  # TensorFlow and tf2onnx warn of themselves
+]
+
+STEPS = 20
+MINUTES, SHORT = 3000, 1500
+PLAN = Plan(HORIZON_S, ("lstm",), steps=STEPS, folds=1, effort=Effort(epochs=6, patience=2))
+BRIEF = Plan(HORIZON_S, ("lstm",), steps=STEPS, folds=1, effort=Effort(epochs=1, windows=256))
+
+
+@pytest.fixture(scope="module")
+def found() -> Contest:
+    """The market whose range follows from its order flow, tried once for all tests."""
+    return hold([driven(MINUTES, 1, law=True)], PLAN)
+
+
+@pytest.fixture(scope="module")
+def series() -> Series:
+    return driven(SHORT, 3, law=True)
+
+
+@pytest.fixture(scope="module")
+def brief(series: Series) -> Contest:
+    """A network that was hardly trained."""
+    return hold([series], BRIEF)
+
+
+def changed_from(series: Series, row: int) -> Series:
+    other = driven(SHORT, 99, law=False)
+    columns = (np.concatenate((a[:row], 3 * b[row:])) for a, b in zip(series.columns, other.columns, strict=True))
+    return Series(series.venue, series.symbol, series.step_s, series.first, StepColumns(*columns))
+
+
+def test_network_finds_the_law_that_har_cannot_see(found: Contest) -> None:
+    summaries = summaries_of(found)
+    assert summaries["lstm"].qlike < 0.7 * summaries["har"].qlike
+    assert summaries["lstm"].p["har"] < 0.001
+
+
+def test_gate_refuses_where_there_is_nothing_to_find() -> None:
+    contest = hold([driven(MINUTES, 1, law=False)], PLAN)
+    verdict = gate.judge("lstm", summaries_of(contest), PLAN.coverage)
+    assert not verdict.passed
+    assert any(reason.startswith("NOT MET: QLIKE of lstm") and " har " in reason for reason in verdict.reasons)
+
+
+def test_another_seed_gives_other_weights(series: Series, brief: Contest) -> None:
+    other = hold([series], replace(BRIEF, seed=6))
+    assert not np.array_equal(brief.runs["lstm"].validation.range, other.runs["lstm"].validation.range)
+
+
+def test_nothing_that_is_fitted_depends_on_the_test_part(series: Series, brief: Contest) -> None:
+    """Scaler, thresholds, target, level and weights stay what they are when the test part becomes another market."""
+    first_test = int(brief.last.fold.test.min())
+    after = hold([changed_from(series, first_test + 1)], BRIEF)
+    for head in ("range", "volatility", "trend"):
+        before, now = (getattr(one.runs["lstm"].validation, head) for one in (brief, after))
+        np.testing.assert_array_equal(before, now)
+    assert brief.runs["lstm"].epochs == after.runs["lstm"].epochs
+    assert brief.last.borders == after.last.borders
+    assert brief.last.target == after.last.target
+    drafts = [draft_of(one, Recorded(series, TABLE, 1), 0, data="") for one in (brief, after)]
+    assert drafts[0].scaler == drafts[1].scaler
+    assert drafts[0].calibration == drafts[1].calibration
+    assert drafts[0].inputs == drafts[1].inputs
+    assert not np.array_equal(brief.trial.outcome, after.trial.outcome)
+
+
+def test_version_folder_is_whole_and_its_graph_says_what_the_network_said(found: Contest, tmp_path: Path) -> None:
+    series = driven(MINUTES, 1, law=True)
+    draft = draft_of(found, Recorded(series, TABLE, 4), 1_700_000_000_000_000_000, data="a generated market")
+    written = versions.write(tmp_path, draft)
+    assert {"card.md", "log.csv", "plots/training.png", "plots/outcomes.png"} <= set(written.manifest.files)
+    assert written.card.tables == {TABLE: 4}
+    assert {score.forecaster for score in written.card.scores} == {"lstm", "persistence", "ewma", "har", "trees"}
+    assert any("SIMULATED" in note for note in written.card.notes)
+    rows = found.last.fold.test[found.last.kept][-5:]
+    graph = Graph(written)
+    for place, row in enumerate(rows, len(found.trial.outcome) - 5):
+        said = graph.predict(found.datasets[FeatureSet.FLOW].table[row - STEPS + 1 : row + 1])
+        assert said.log_range == pytest.approx(found.contenders["lstm"].forecast.log_range[place], rel=1e-4)
+
+
+def test_graph_says_what_the_network_says() -> None:
+    keras = fitting.prepare(1)
+    model = build(named("lstm"), STEPS, 10)
+    windows = np.random.default_rng(1).normal(0, 1, (8, STEPS, 10)).astype(np.float32)
+    import onnxruntime
+
+    said = onnxruntime.InferenceSession(fitting.export(model)).run(["range"], {"window": windows})[0]
+    np.testing.assert_allclose(said, keras.ops.convert_to_numpy(model(windows)["range"]), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", list(NETWORKS))
+def test_network_has_its_three_heads_and_the_lstm_the_weights_stated(name: str) -> None:
+    fitting.prepare(1)
+    network = named(name)
+    model = build(network, 100, len(network.feature_set.names))
+    assert set(model.output_names) == {"range", "volatility", "trend"}
+    if name == "lstm":
+        assert model.count_params() == 134_661
+
+
+def test_killed_training_goes_on_with_the_next_network_and_ends_like_one_that_was_not(
+    series: Series, brief: Contest, tmp_path: Path
+) -> None:
+    plan = replace(BRIEF, networks=("lstm", "transformer"))
+
+    def killed(step: Step) -> None:
+        if step.what.startswith("transformer"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        hold([series], plan, runs=Runs(tmp_path), on_step=killed)
+    assert [path.name for path in tmp_path.iterdir()] == ["lstm-0.npz"]
+    told: list[str] = []
+    went_on = hold([series], plan, runs=Runs(tmp_path), on_step=lambda step: told.append(step.what))
+    assert not any(what.startswith("lstm") for what in told)
+    np.testing.assert_array_equal(went_on.runs["lstm"].test.range, brief.runs["lstm"].test.range)
+    assert {"lstm", "transformer"} <= set(went_on.contenders)
+
+
+def test_network_whose_features_no_source_gives_is_refused_by_name(series: Series) -> None:
+    nothing = series.columns._replace(flow=np.full((SHORT, 10), np.nan))
+    bare = Series(series.venue, series.symbol, 60, series.first, nothing)
+    contest = hold([bare], BRIEF)
+    assert "gives none of buy_volume" in contest.refused["lstm"]
+    assert "lstm" not in contest.contenders
+    with pytest.raises(DataError, match="gives none of"):
+        draft_of(contest, Recorded(bare, TABLE, 1), 0, data="")

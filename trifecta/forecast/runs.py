@@ -1,0 +1,89 @@
+"""Trained outputs on disk, so that training that was killed goes on with the next network instead of from the start.
+
+One file a network and fold, written aside and renamed. Arrays and bytes only: nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from trifecta.forecast.minutes import Floats
+
+PARTS = ("validation", "test")
+
+
+class Outputs(NamedTuple):
+    """What the heads say at some origins: float64 (origins,), (origins, 3) and (origins,)."""
+
+    range: Floats
+    volatility: Floats
+    trend: Floats
+
+
+class Run(NamedTuple):
+    """A network trained on one fold: its outputs on the later parts, the losses of each epoch, its ONNX graph."""
+
+    validation: Outputs
+    test: Outputs
+    epochs: tuple[Mapping[str, float], ...]
+    graph: bytes
+
+
+class Runs:
+    """Runs by name below one folder, or none kept."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    def get(self, name: str, make: Callable[[], Run]) -> Run:
+        """The run kept under that name, or the one that `make` returns, which is kept then."""
+        if self._folder is None:
+            return make()
+        path = self._folder / f"{name}.npz"
+        if path.is_file():
+            return _read(path)
+        made = make()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{name}.tmp")
+        with aside.open("wb") as file:
+            np.savez(file, **_arrays(made))  # type: ignore[arg-type]  # its stub takes them for options
+        aside.replace(path)
+        return made
+
+
+def key(*parts: object) -> str:
+    """16 hex digits of whatever decides a run: the same parts give the same key on every machine."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def digest(*arrays: Floats) -> str:
+    """The same of the data themselves."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()[:16]
+
+
+def _arrays(run: Run) -> dict[str, np.ndarray]:
+    heads = {f"{part}_{head}": values for part in PARTS for head, values in _heads(run, part)}
+    return heads | {
+        "epochs": np.frombuffer(msgspec.json.encode(run.epochs), np.uint8),
+        "graph": np.frombuffer(run.graph, np.uint8),
+    }
+
+
+def _heads(run: Run, part: str) -> list[tuple[str, Floats]]:
+    return list(getattr(run, part)._asdict().items())
+
+
+def _read(path: Path) -> Run:
+    with np.load(path, allow_pickle=False) as kept:
+        parts = [Outputs(*(kept[f"{part}_{head}"] for head in Outputs._fields)) for part in PARTS]
+        epochs = msgspec.json.decode(kept["epochs"].tobytes(), type=tuple[dict[str, float], ...])
+        return Run(parts[0], parts[1], epochs, kept["graph"].tobytes())
