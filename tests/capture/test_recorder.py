@@ -75,6 +75,7 @@ def free_port() -> int:
 def settings_of(folder: Path, base_url: str, **venues: list[str]) -> Settings:
     named = {name: VenueSettings(symbols=symbols) for name, symbols in venues.items()}
     return load(
+        mt5={"enabled": False},
         data_dir=folder / "data",
         emulator_port=int(base_url.rpartition(":")[2]),
         bus_address=f"tcp://127.0.0.1:{free_port()}",

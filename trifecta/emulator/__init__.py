@@ -23,6 +23,8 @@ either generated (seeded) or played back from recorded frames; REST, streams, fa
     limits.py       Binance's request weights, 429 and 418
     exchange_info.py  the venue's description of its symbols
     rest.py         market data endpoints
+    metatrader5.py  a stand-in for the package MetaTrader5: mt5_types, mt5_market, mt5_account, mt5_trading
+    mt5_remote.py   the same terminal for other processes
     control.py      `/control/*`: state, faults, rate, record
     server.py       all of it on one port: `running(config)`
 

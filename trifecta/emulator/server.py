@@ -15,6 +15,9 @@ from trifecta.emulator.faults import Faults
 from trifecta.emulator.generated import GeneratedMarket
 from trifecta.emulator.limits import WeightLimit
 from trifecta.emulator.listing import Listing
+from trifecta.emulator.metatrader5 import MetaTrader5
+from trifecta.emulator.mt5_market import GeneratedForex
+from trifecta.emulator.mt5_remote import add_routes
 from trifecta.emulator.record import FrameLog, erase, frame_folder
 from trifecta.emulator.recorded import RecordedMarket
 from trifecta.emulator.rest import Rest, VenueError
@@ -183,6 +186,7 @@ class Emulator:
             for endpoint in rest.endpoints:
                 app.router.add_get(f"{REST_PATHS[market]}/{endpoint}", self._endpoint(market, rest, budget, endpoint))
             self._add_sockets(app, SOCKET_PATHS[market], hub)
+        add_routes(app, MetaTrader5(GeneratedForex(self.config.seed, self._now_ms()), self._now_ms))
         return app
 
     def _server_ms(self, market: MarketName) -> Callable[[], int]:

@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from trifecta.clock import NS_PER_MS, NS_PER_S
 from trifecta.errors import DataError
+from trifecta.market.events import Quote
 from trifecta.market.quarantine import Reason
 
 MAX_ROWS = 2000
@@ -169,6 +170,25 @@ def read_bar(row: Bar, batch: Head, offset_s: int | None, ts_recv: int) -> BarRo
 def newest_ns(batch: Ticks) -> int:
     """Server time of the newest tick, ns; 0 without one."""
     return max((row[1] for row in batch.ticks), default=0) * NS_PER_MS
+
+
+class Freshest:
+    """Quotes for whoever acts on them now: ticks that are believed and not older than the newest of their symbol."""
+
+    def __init__(self) -> None:
+        self._newest: dict[tuple[str, str], int] = {}
+
+    def quotes(self, batch: Ticks, offset_s: int | None, ts_recv: int) -> list[Quote]:
+        venue = warehouse_venue(batch.source)
+        found = []
+        for row in batch.ticks:
+            tick = read_tick(row, batch, offset_s, ts_recv)
+            if isinstance(tick, TickRow) and tick.ts_event >= self._newest.get((venue, tick.symbol), 0):
+                self._newest[venue, tick.symbol] = tick.ts_event
+                scale = 10.0**tick.digits
+                bid, ask = tick.bid / scale, tick.ask / scale
+                found.append(Quote(venue, tick.symbol, tick.ts_event, ts_recv, bid, 0.0, ask, 0.0))
+        return found
 
 
 def _unknown(symbol: str) -> Doubt:

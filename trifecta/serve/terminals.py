@@ -15,8 +15,7 @@ from fastapi import FastAPI, Request
 from trifecta.bus import Publisher
 from trifecta.clock import Clock
 from trifecta.errors import DataError, PermanentError, TransientError
-from trifecta.market.events import Quote
-from trifecta.market.mt5 import Bars, TickRow, Ticks, read_bars, read_tick, read_ticks, warehouse_venue
+from trifecta.market.mt5 import Bars, Freshest, Ticks, read_bars, read_ticks
 from trifecta.serve import replies
 from trifecta.serve.problems import NoAnswerError, busy, wrong
 from trifecta.settings import Settings
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 1024 * 1024
 PATHS = ("/mt5/ticks", "/mt5/bars")
-Key = tuple[str, str]
 
 
 class Terminals:
@@ -38,7 +36,7 @@ class Terminals:
         self._thread = ThreadPoolExecutor(1, "terminals")
         self._pushes: Pushes | None = None
         self._publisher: Publisher | None = None
-        self._newest: dict[Key, int] = {}
+        self._freshest = Freshest()
 
     async def take(self, path: str, body: bytes) -> replies.Accepted:
         """
@@ -79,15 +77,8 @@ class Terminals:
         """Puts what is newer than the newest of its symbol on the bus; the lake gets everything, from the journal."""
         if self._publisher is None:
             self._publisher = Publisher(self._settings.bus_address)
-        venue = warehouse_venue(batch.source)
-        for row in batch.ticks:
-            tick = read_tick(row, batch, offset_s, ts_recv)
-            if isinstance(tick, TickRow) and tick.ts_event >= self._newest.get((venue, tick.symbol), 0):
-                self._newest[venue, tick.symbol] = tick.ts_event
-                scale = 10.0**tick.digits
-                self._publisher.quote(
-                    Quote(venue, tick.symbol, tick.ts_event, ts_recv, tick.bid / scale, 0.0, tick.ask / scale, 0.0)
-                )
+        for quote in self._freshest.quotes(batch, offset_s, ts_recv):
+            self._publisher.quote(quote)
 
     def _close(self) -> None:
         if self._pushes is not None:
