@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,6 +27,7 @@ EMULATOR = "emulator"
 SERVER = "prefect-server"
 WORKER = "prefect-worker"
 BOARD = "dashboard"
+ALERTS = "alerts"
 INGEST = "ingest"  # with its process id: the recorder inside a flow run, the worker's child
 
 
@@ -94,7 +96,7 @@ def _revealed(value: object) -> object:
     """What JSON can say; a secret as it is, for the child that needs it."""
     if isinstance(value, SecretStr):
         return value.get_secret_value()
-    return str(value) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, Path | Decimal) else value
 
 
 def prefect_environment(settings: Settings) -> dict[str, str]:
@@ -196,6 +198,11 @@ def prefect(settings: Settings) -> list[Part]:
     return [server, worker]
 
 
+def alerts(settings: Settings) -> Part:
+    """The watch that tells people what is wrong."""
+    return Part(ALERTS, _trifecta("alerts", "watch"), child_environment(settings))
+
+
 def of_system(settings: Settings, wish: Wish) -> tuple[list[Part], list[str]]:
     """The parts beside the recorder, in this order, and a warning for each that cannot be."""
     parts, warnings = [], []
@@ -206,6 +213,10 @@ def of_system(settings: Settings, wish: Wish) -> tuple[list[Part], list[str]]:
     elif wish.prefect:
         warnings.append("Prefect is not installed (pip install 'trifecta[flows]'): recording without schedules")
     parts.append(sidecar(settings))
+    if settings.alerts.urls and installed("apprise"):
+        parts.append(alerts(settings))
+    elif settings.alerts.urls:
+        warnings.append("Apprise is not installed (pip install 'trifecta[report]'): nobody is told what is wrong")
     if wish.dashboard and not installed("streamlit"):
         warnings.append("Streamlit is not installed (pip install 'trifecta[dashboard]'): no dashboard")
     elif wish.dashboard and not DASHBOARD.exists():
