@@ -14,6 +14,7 @@ from fastapi_offline import FastAPIOffline
 from loguru import logger
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
 from trifecta import __version__
 from trifecta.clock import NS_PER_S, Clock, SystemClock
@@ -27,6 +28,7 @@ from trifecta.serve.front import Front
 from trifecta.serve.health import STARTED, STOPPED, health, switch_collection
 from trifecta.serve.metrics import render
 from trifecta.serve.models import Models, add_models
+from trifecta.serve.opportunities import Opportunities, add_opportunities
 from trifecta.serve.problems import NoAnswerError, busy, wrong
 from trifecta.serve.service import Key, Service
 from trifecta.serve.terminals import Terminals, add_terminals
@@ -69,7 +71,7 @@ Point = Annotated[float | None, Query(ge=1e-12, le=1e6, description="Point size 
 Horizon = Annotated[int | None, Query(ge=60, le=86_400, description="How far to look, s", examples=[300])]
 
 
-async def _only_known_parameters(request: Request) -> None:
+async def _only_known_parameters(request: HTTPConnection) -> None:
     """A misspelt parameter must not be answered as if it had not been sent."""
     known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
     for name in request.query_params:
@@ -88,14 +90,17 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
     upkeep = Upkeep(service)
     champions = Champions(service)
     terminals = Terminals(settings, service.clock)
+    opportunities = Opportunities(settings, service.clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await upkeep.start()
         await champions.start()
+        await opportunities.start()
         try:
             yield
         finally:
+            await opportunities.stop()
             await champions.stop()
             await upkeep.stop()
             await terminals.close()
@@ -113,8 +118,9 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
     _add_order_flow(app, service)
     _add_operations(app, service)
     add_terminals(app, terminals, _PUSHED)
+    add_opportunities(app, opportunities, _REFUSED | {503: _TROUBLE[503]})
     add_models(app, Models(service, champions), _TROUBLE, _REFUSED | {503: _TROUBLE[503]})
-    return Front(app, service, upkeep, champions)
+    return Front(app, service, upkeep, champions, opportunities)
 
 
 def _add_ranges(app: FastAPI, service: Service) -> None:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trifecta.serve.answers import SIMPLE_PATH
 from trifecta.serve.champions import Champions
+from trifecta.serve.opportunities import Opportunities
 from trifecta.serve.problems import NoAnswerError
 from trifecta.serve.service import Service
 from trifecta.serve.terminals import MAX_BODY_BYTES as MAX_BATCH_BYTES
@@ -23,6 +24,7 @@ from trifecta.settings import is_loopback
 
 MAX_BODY_BYTES = 65_536
 HEALTH_PATH = "/health"
+POLICY_VIOLATION = 1008
 
 _SECURITY = [
     (b"x-content-type-options", b"nosniff"),
@@ -36,12 +38,15 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000")
 class Front:
     """The ASGI application that is served."""
 
-    def __init__(self, behind: ASGIApp, service: Service, upkeep: Upkeep, champions: Champions) -> None:
+    def __init__(
+        self, behind: ASGIApp, service: Service, upkeep: Upkeep, champions: Champions, opportunities: Opportunities
+    ) -> None:
         settings = service.settings
         token = settings.api_token.get_secret_value()
         self.service = service
         self.upkeep = upkeep
         self.champions = champions
+        self.opportunities = opportunities
         self._behind = behind
         self._answers = service.answers
         self._counts = service.counts
@@ -52,10 +57,17 @@ class Front:
         self._headers = [*_SECURITY, _HSTS] if settings.api_tls_cert else _SECURITY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._behind(scope, receive, send)
             return
         refused = self._refused(scope)
+        if scope["type"] == "websocket":
+            if refused is None:
+                await self._behind(scope, receive, send)
+            else:
+                await receive()
+                await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": refused.reason})
+            return
         if refused is not None:
             await self._refuse(refused, scope, send)
             return

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from trifecta.serve import reports
 from trifecta.serve.answers import SIMPLE_PATH
 from trifecta.serve.counts import LATENCY_BOUNDS_S, Latency
 from trifecta.serve.service import Service
@@ -49,6 +50,7 @@ class _Collector(Collector):
             "trifecta_sidecar_bus_silent_seconds", "Since the bus brought a second", value=self._service.bus_silent_s
         )
         yield from self._instruments()
+        yield from reports.collect(self._service.settings.run_dir, self._service.clock.now_ns())
 
     def _instruments(self) -> Iterator[Metric]:
         labels = ["venue", "symbol"]

@@ -30,7 +30,8 @@ def config(settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         create(settings),
         http="httptools",
-        ws="none",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,  # on this machine it only costs time, once for each client
         lifespan="on",
         log_level="warning",
         access_log=False,
