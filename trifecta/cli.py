@@ -319,6 +319,45 @@ def models_compare(first: Version, second: Version, json: Json = False) -> None:
     _print_either(found, models.of_comparison(found), json)
 
 
+@app.command(epilog="Example: trifecta train --symbol PAXGUSDT --horizon 300")
+def train(
+    symbol: Annotated[str, typer.Option(help="As the venue names it.")],
+    venue: Annotated[str, typer.Option(help="As the warehouse names it; default: the first venue recorded.")] = "",
+    horizon: Annotated[int, typer.Option(help="How far to look, s; default: forecast.default_horizon_s.")] = 0,
+    network: Annotated[
+        str, typer.Option(help="lstm, transformer, lstm_extended, transformer_extended, ensemble.")
+    ] = "lstm",
+    step: Annotated[int, typer.Option(help="Seconds between the steps of a window, 1 to 60.", min=1, max=60)] = 1,
+    json: Json = False,
+) -> None:
+    """Train a network on what the lake holds, judge it against every baseline, write and register the version."""
+    from trifecta.clock import SystemClock
+    from trifecta.forecast.training import Job
+    from trifecta.ops import training
+
+    settings = _settings()
+    source = venue or settings.source(next(iter(settings.venues)))
+    wanted = horizon or settings.forecast.default_horizon_s
+    job = Job(source, symbol, wanted, network, step, coverage=settings.forecast.coverage)
+    _print_summary(training.run(settings, job, SystemClock(), err), json)
+
+
+@app.command(epilog="Example: trifecta evaluate --data all --folder recordings --write docs/forecasting.md")
+def evaluate(
+    data: Annotated[list[str], typer.Option(help="xrpeth, iaqf_1m, m15, m15_bid, all of them, or VENUE/SYMBOL.")],
+    folder: Annotated[Path | None, typer.Option(help="Where recorded data sets are.", file_okay=False)] = None,
+    write: Annotated[Path | None, typer.Option(help="Page to put tables into.", exists=True, dir_okay=False)] = None,
+    json: Json = False,
+) -> None:
+    """Judge every network and baseline on recorded markets: loss, error, p against each baseline, coverage."""
+    from trifecta.ops import judging
+
+    rows = judging.run(data, _settings(), folder, err)
+    if write is not None:
+        judging.write(write, rows)
+    _print_either(rows, judging.table(rows), json)
+
+
 @app.command(epilog="Example: trifecta sql -c 'select venue, symbol, count(*) from trades group by all'")
 def sql(
     command: Annotated[str, typer.Option("-c", "--command", help="Answer this and end; without it: a prompt.")] = "",

@@ -60,7 +60,8 @@ class Dataset:
 
     @property
     def title(self) -> str:
-        return ", ".join(series.name for series in self.series)
+        first, *more = (series.name for series in self.series)
+        return f"{first} and {len(more)} more" if more else first
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from trifecta.forecast.minutes import Times
 FOLDS = 2
 TEST_SHARE = 0.4
 VALIDATION_SHARE = 0.2
-LEAST_TRAINING, LEAST_VALIDATION, LEAST_TEST = 20, 5, 5
+LEAST_TRAINING, LEAST_VALIDATION, LEAST_TEST = 20, 4, 4
 """Separate horizons that each part must hold: what overlaps is no second observation."""
 
 
