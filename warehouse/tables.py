@@ -53,6 +53,16 @@ class Table:
         return pa.schema(self.columns)
 
     @property
+    def file_schema(self) -> pa.Schema:
+        """What stands in the files: a partition's columns stand in their path."""
+        return pa.schema([column for column in self.columns if column.name not in self.partition_by])
+
+    @property
+    def ranged(self) -> tuple[str, ...]:
+        """Columns whose range is kept with each file, so that readers can leave files out: ids, times and prices."""
+        return tuple(column.name for column in self.columns if column.name in self.delta and column.type == I64)
+
+    @property
     def writer_properties(self) -> WriterProperties:
         packed = ColumnProperties(encoding="DELTA_BINARY_PACKED", dictionary_enabled=False)
         return WriterProperties(
@@ -287,6 +297,51 @@ OPPORTUNITIES = Table(
     partition_by=("engine", "date"),
 )
 
+BINARY_SIGNALS = Table(
+    "binary_signals",
+    "Bets on a price after some seconds, as their source claimed them: a feed, or our own momentum of minutes.",
+    (
+        _PARTITION[0],
+        _PARTITION[2],
+        _column("symbol", TEXT, "the pair, as forex names it: EURUSD"),
+        _column("signal_id", TEXT, "the source's own, each stored once"),
+        _column("ts_event", I64, "when the source made it, ns"),
+        _TS_RECV,
+        _column("direction", I8, "1 call: the price rises, -1 put: it falls"),
+        _column("probability", F64, "of winning, as the source claims it, 0..1"),
+        _column("expiry_s", I32, "from its receipt until it is decided, s"),
+        _column("payout", F64, "profit of a won bet per unit staked"),
+    ),
+    delta=("ts_event", "ts_recv"),
+    partition_by=("venue", "date"),
+)
+
+POOL_RESERVES = Table(
+    "pool_reserves",
+    "Reserves of a constant-product pool; all rows of one chain and block_number were read at that block.",
+    (
+        _PARTITION[0],
+        _PARTITION[2],
+        _column("chain_id", I64, "1 Ethereum, 137 Polygon, 42161 Arbitrum"),
+        _column("symbol", TEXT, "token0/token1 by the registry's names"),
+        _column("pool", TEXT, "address of the pair contract"),
+        _column("token0", TEXT, "address"),
+        _column("token1", TEXT, "address"),
+        _column("decimals0", I8, "a unit of token0 is 10^decimals0 of its smallest"),
+        _column("decimals1", I8, "a unit of token1 is 10^decimals1 of its smallest"),
+        _column("reserve0", TEXT, "smallest units, exact: up to 112 bits"),
+        _column("reserve1", TEXT, "smallest units, exact: up to 112 bits"),
+        _column("fee_bps", F64, "of what goes in"),
+        _column("block_number", I64, "the block it was read at"),
+        _column("block_hash", TEXT, "that block's"),
+        _column("ts_event", I64, "that block's time, ns"),
+        _TS_RECV,
+        _column("gas_price_wei", I64, "what the endpoint asked for at that moment"),
+    ),
+    delta=("block_number", "ts_event", "ts_recv"),
+    partition_by=("venue", "date"),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -301,5 +356,7 @@ TABLES: dict[str, Table] = {
         CLOCK_OFFSETS,
         INSTRUMENTS,
         OPPORTUNITIES,
+        BINARY_SIGNALS,
+        POOL_RESERVES,
     )
 }

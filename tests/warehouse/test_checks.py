@@ -31,6 +31,9 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
     ("bars_published", "bars", BAR | {"high": 1}),
     ("bars_published", "bars", BAR | {"ts_open": [0, 0]}),
     ("bars_published", "bars", BAR | {"taker_buy_volume": 3}),
+    ("binary_signals_sound", "binary_signals", {"signal_id": ["a", "a"]}),
+    ("binary_signals_sound", "binary_signals", {"probability": 1.1}),
+    ("binary_signals_sound", "binary_signals", {"direction": 0}),
     ("book_top_sound", "book_top", BOOK | {"ask_price": [[2]]}),
     ("book_top_sound", "book_top", BOOK | {"bid_price": [[1, 2]]}),
     ("book_top_sound", "book_top", BOOK | {"bid_qty": [[1, 0]]}),
@@ -48,6 +51,8 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
     ("orderflow_1s_bounds", "orderflow_1s", {"bid": 61837.63}),
     ("orderflow_1s_unique", "orderflow_1s", {"ts_event": [START, START]}),
     ("orderflow_1s_unique", "orderflow_1s", {"ts_event": [START + 1]}),
+    ("pool_reserves_sound", "pool_reserves", {"reserve0": "0"}),
+    ("pool_reserves_sound", "pool_reserves", {"block_hash": ["0xa", "0xb"]}),
     ("predictions_sound", "predictions", RANGE | {"log_range_low": 0.011}),
     ("predictions_sound", "predictions", RANGE | {"price": 0.0}),
     ("predictions_sound", "predictions", RANGE | {"ts_event": [START, START]}),
@@ -67,6 +72,9 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
 # Checks of what a mart computes: no stored row can break them, so the mart itself is replaced by a broken one.
 BROKEN_MARTS = {
     "bars_1m_unique": "select 'v' as venue, 's' as symbol, make_timestamp_ns(1) as ts_open",
+    "binary_outcomes_sound": "select 'v' as venue, 'a' as signal_id, 1 as entry, 1 as exit, true as won",
+    "binary_reliability_bounds": "select 2 as signals, 3 as won, 1.5 as hit_rate, 0 as hit_rate_low, "
+    "1 as hit_rate_high, 0.5 as claimed, 0.5 as claimed_from",
     "coverage_1h_bounds": "select 3601 as seconds, 0 as seconds_book_valid, 0 as gaps, 0 as gaps_not_filled",
     "feed_lag_1m_bounds": "select 2 as p50_ms, 1 as p99_ms, 1 as trades",
     "orderflow_1m_bounds": "select 59 as seconds, true as complete, 1 as low, 2 as high",
