@@ -16,7 +16,7 @@ import pytest
 from tests.forecast import tiny
 from tests.serve.sidecar import MakeSettings, client_of, play
 from tests.serve.test_lake import seconds_table
-from tests.serve.test_server import publish, publisher, recent, serving, stamp, wait_for
+from tests.serve.test_server import publish, publisher, recent, serving, stamp, subscribed, wait_for
 from trifecta.clock import ManualClock
 from trifecta.forecast import registry
 from trifecta.forecast.registry import Key
@@ -233,7 +233,7 @@ async def test_hot_swap_under_load_fails_nothing_and_mixes_nothing(settings_of: 
         sizes = {shelf.add(size, graphs={"model.onnx": tiny.graph(size, sway=0.0)}): size for size in (FIRST, SECOND)}
         shelf.promote(next(iter(sizes)))
         async with serving(shelf.settings) as (url, front), httpx.AsyncClient(base_url=url) as client:
-            await asyncio.to_thread(bus.recv)
+            await asyncio.to_thread(subscribed, bus)
             rows = recent(60)
             for row in rows:
                 publish(bus, row)

@@ -70,6 +70,7 @@ OPERATIONS = [
     ("/model/status", "GET"),
     ("/mt5/ticks", "POST"),
     ("/mt5/bars", "POST"),
+    ("/opportunities", "GET"),
 ]
 
 

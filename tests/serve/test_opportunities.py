@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
 
 import httpx
 import msgspec
@@ -14,7 +13,7 @@ from websockets.asyncio.client import connect
 
 from tests.scan.test_arbitrage import BINANCE, KRAKEN, NOW, SETTINGS, board
 from tests.serve.sidecar import MakeSettings
-from tests.serve.test_server import DEADLINE_S, TOKEN, publisher, serving
+from tests.serve.test_server import DEADLINE_S, TOKEN, publisher, serving, subscribed
 from trifecta.bus import OPPORTUNITIES_TOPIC
 from trifecta.clock import ManualClock
 from trifecta.scan import snapshot
@@ -56,7 +55,7 @@ async def test_without_a_scanner_the_answer_is_503_with_what_to_do(
 async def test_every_client_is_sent_what_comes_over_the_bus(settings_of: MakeSettings) -> None:
     with publisher() as (bus, address):
         async with serving(settings_of(bus_address=address)) as (url, _):
-            await asyncio.to_thread(_wait_for_topic, bus)
+            await asyncio.to_thread(subscribed, bus, OPPORTUNITIES_TOPIC)
             watch = url.replace("http", "ws") + served.PATH
             async with connect(watch) as first, connect(watch) as second, asyncio.timeout(DEADLINE_S):
                 for client in (first, second):
@@ -65,11 +64,6 @@ async def test_every_client_is_sent_what_comes_over_the_bus(settings_of: MakeSet
                     bus.send_multipart((OPPORTUNITIES_TOPIC, snapshot.encode(seen(sequence))))
                     for client in (first, second):
                         assert json.loads(await client.recv())["sequence"] == sequence
-
-
-def _wait_for_topic(bus: Any) -> None:
-    while bus.recv() != b"\x01" + OPPORTUNITIES_TOPIC:
-        pass
 
 
 async def test_a_client_without_the_token_or_of_another_site_is_turned_away(settings_of: MakeSettings) -> None:

@@ -45,6 +45,12 @@ def publisher() -> Iterator[tuple[zmq.Socket[bytes], str]]:
         yield socket, socket.last_endpoint.decode()
 
 
+def subscribed(socket: zmq.Socket[bytes], topic: bytes = SECONDS_TOPIC) -> None:
+    """Returns once somebody subscribes to the topic."""
+    while socket.recv() != b"\x01" + topic:
+        pass
+
+
 def publish(socket: zmq.Socket[bytes], row: OrderFlow) -> None:
     socket.send_multipart((SECONDS_TOPIC + row.venue.encode(), msgspec.msgpack.encode(row)))
 
@@ -95,7 +101,7 @@ async def test_second_from_the_bus_is_the_answer_over_http(settings_of: MakeSett
             serving(settings_of(bus_address=address, api_token=TOKEN)) as (url, front),
             httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {TOKEN}"}) as client,
         ):
-            assert (await asyncio.to_thread(bus.recv)) == b"\x01" + SECONDS_TOPIC
+            await asyncio.to_thread(subscribed, bus)
             assert (await client.get(SIMPLE_PATH)).status_code == 503
             rows = recent(30)
             for row in rows:
@@ -117,11 +123,9 @@ async def test_message_that_is_no_second_does_not_end_the_subscription(settings_
             serving(settings_of(bus_address=address)) as (url, _),
             httpx.AsyncClient(base_url=url) as client,
         ):
-            await asyncio.to_thread(bus.recv)
+            await asyncio.to_thread(subscribed, bus)
             bus.send_multipart((SECONDS_TOPIC + b"sim_binance", b"\xff nonsense"))
-            # It unsubscribes by closing, and subscribes again.
-            while not (await asyncio.to_thread(bus.recv)).startswith(b"\x01"):
-                pass
+            await asyncio.to_thread(subscribed, bus)  # it closed, and came again
             rows = recent(30)
             for row in rows:
                 publish(bus, row)
@@ -156,14 +160,14 @@ async def test_killed_sidecar_is_warm_when_it_is_back(settings_of: MakeSettings,
         for _ in range(2):
             process = start(tmp_path, port, address)
             try:
-                await asyncio.to_thread(bus.recv)
+                await asyncio.to_thread(subscribed, bus)
                 async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
                     told = stamp(rows[-1])
                     assert (await wait_for_listener(client, told))["source"] == "baseline"
             finally:
                 process.kill()
                 process.wait()
-            while (await asyncio.to_thread(bus.recv)).startswith(b"\x01"):
+            while (await asyncio.to_thread(bus.recv)) != b"\x00" + SECONDS_TOPIC:
                 pass
 
 
