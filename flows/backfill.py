@@ -6,10 +6,11 @@ import msgspec
 from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
 
+from flows.report import NOTED, begin
 from flows.retry import STEP
 from trifecta.capture import backfill as fetching
 from trifecta.clock import SystemClock
-from trifecta.settings import Settings, load
+from trifecta.settings import Settings
 
 BOUND_S = 1200.0  # a venue; the next run goes on where this one ended
 
@@ -19,10 +20,10 @@ async def fetch(settings: Settings) -> list[fetching.Backfilled]:
     return await fetching.backfill(settings, clock=SystemClock(), bound_s=BOUND_S)
 
 
-@flow(flow_run_name="fetch what is missing")
+@flow(flow_run_name="fetch what is missing", **NOTED)
 async def backfill() -> list[fetching.Backfilled]:
     """Fetches, and shows for each source what is still open."""
-    done = await fetch(load())
+    done = await fetch(begin())
     rows = [msgspec.to_builtins(one) for one in done]
     await acreate_table_artifact(key="backfill", table=rows, description="What was missing, and what still is")
     return done

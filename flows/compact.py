@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 
 from prefect import flow, task
+from prefect.artifacts import acreate_table_artifact
 
+from flows.report import NOTED, begin
 from flows.retry import STEP
-from trifecta.settings import load
 from warehouse import TABLES, Lake
 from warehouse.lake import Compacted
 
@@ -20,8 +22,11 @@ def compact_table(lake: Lake, name: str) -> Compacted:
     return lake.compact(name, keep=KEEP)
 
 
-@flow(flow_run_name="compact the lake")
+@flow(flow_run_name="compact the lake", **NOTED)
 async def compact() -> list[Compacted]:
     """Compacts and vacuums each table of the lake."""
-    lake = Lake(load().lake)
-    return [compact_table(lake, name) for name in TABLES]
+    lake = Lake(begin().lake)
+    done = [compact_table(lake, name) for name in TABLES]
+    rows = [{name: str(value) for name, value in asdict(one).items()} for one in done]
+    await acreate_table_artifact(key="compaction", table=rows, description="Files before and after, by table")
+    return done

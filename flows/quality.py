@@ -8,8 +8,9 @@ import duckdb
 from prefect import flow, task
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
+from flows import pictures
+from flows.report import NOTED, begin
 from flows.retry import STEP
-from trifecta.settings import load
 from warehouse import Lake, session
 from warehouse.maintain import counts
 from warehouse.quality import CheckResult, run_checks
@@ -29,14 +30,17 @@ async def show(key: str, rows: list[dict[str, str]], about: str) -> None:
     await acreate_table_artifact(key=key, table=rows, description=about)
 
 
-@flow(flow_run_name="check the warehouse")
+@flow(flow_run_name="check the warehouse", **NOTED)
 async def quality() -> int:
     """Returns how many checks found rows that cannot be true; fails if any did, after everything is shown."""
-    with session(Lake(load().lake)) as connection:
+    with session(Lake(begin().lake)) as connection:
         results = check(connection)
         await acreate_markdown_artifact(key="checks", markdown=as_markdown(results), description="What cannot be true")
         await show("counts", counted(connection), "What each table holds")
         await show("gaps", records(connection, GAPS), "What the feeds skipped, newest first")
+        await acreate_markdown_artifact(
+            key="coverage", markdown=pictures.quality(connection), description="How much was recorded, and how late"
+        )
         await show("lag", records(connection, LAG), "Receive time behind event time, by minute")
     broken = [result.name for result in results if result.rows]
     if broken:

@@ -10,10 +10,10 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import StateType
 
+from flows.report import NOTED, begin
 from flows.retry import STEP
 from trifecta.capture import journal
 from trifecta.clock import SystemClock
-from trifecta.settings import load
 
 HISTORY = timedelta(days=7)
 BATCH = 200  # the server's own limit of a page
@@ -42,10 +42,10 @@ async def remove_flow_runs(before: datetime) -> int:
     return removed
 
 
-@flow(flow_run_name="remove what is old")
+@flow(flow_run_name="remove what is old", **NOTED)
 async def retention() -> int:
     """Keeps `capture.journal_days` of journals and a week of ended flow runs; returns how many files and runs went."""
-    settings = load()
+    settings = begin()
     folders = sorted(path for path in settings.journal_dir.glob("*") if path.is_dir())
     files = [path for folder in folders for path in remove_journals(folder, settings.capture.journal_days)]
     return len(files) + await remove_flow_runs(datetime.now(UTC) - HISTORY)

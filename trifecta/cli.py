@@ -373,9 +373,12 @@ def sql(
 
 
 def _settings(**overrides: object) -> Settings:
+    from trifecta import logs
     from trifecta.settings import load
 
-    return load(**overrides)
+    settings = load(**overrides)
+    logs.configure(settings.logs)
+    return settings
 
 
 def _seconds(text: str) -> float:

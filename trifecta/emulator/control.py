@@ -57,13 +57,33 @@ def routes(emulator: Controlled) -> list[web.RouteDef]:
             return _refuse(str(error))
         return _json(rows)
 
+    async def metrics(request: web.Request) -> web.Response:
+        return web.Response(text=as_metrics(emulator.state()), content_type="text/plain")
+
     return [
         web.get("/control/state", state),
+        web.get("/control/metrics", metrics),
         web.post("/control/fault", fault),
         web.delete("/control/fault", clear),
         web.post("/control/rate", rate),
         web.get("/control/record", record),
     ]
+
+
+def as_metrics(state: dict[str, Any]) -> str:
+    """The state in Prometheus' text format."""
+    lines = []
+    for name in ("connections", "frames_published", "frames_sent"):
+        kind = "gauge" if name == "connections" else "counter"
+        metric = f"trifecta_emulator_{name}" + ("_total" if kind == "counter" else "")
+        lines += [f"# TYPE {metric} {kind}"]
+        lines += [f'{metric}{{market="{market}"}} {told[name]}' for market, told in state["markets"].items()]
+    lines += ["# TYPE trifecta_emulator_faults_total counter"]
+    lines += [
+        f'trifecta_emulator_faults_total{{kind="{kind}"}} {count}'
+        for kind, count in state["faults"]["injected"].items()
+    ]
+    return "\n".join([*lines, ""])
 
 
 def _accept(body: bytes, kind: type[T], act: Callable[[T], None], emulator: Controlled) -> web.Response:
