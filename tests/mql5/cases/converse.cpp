@@ -1,0 +1,2 @@
+#include "terminal.cpp"
+int main() { mql5::cases::Converse(); }

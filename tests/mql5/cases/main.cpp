@@ -1,0 +1,1 @@
+int main(int count, char **names) { return mql5::cases::RunAll(count, names); }
