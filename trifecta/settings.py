@@ -193,11 +193,40 @@ class ArbitrageSettings(BaseModel, extra="forbid"):
     """Share of a whole rebalancing that one trade has to pay for."""
 
 
+class ForexSettings(BaseModel, extra="forbid"):
+    """When a forex signal is worth acting on. Money is in USD."""
+
+    capital: float = Field(10_000.0, gt=0)
+    risk_share: float = Field(0.01, gt=0, le=0.2)
+    max_age_s: float = Field(5.0, gt=0)
+    execute_strength: float = Field(50.0, ge=0, le=100)
+    min_decided: int = Field(20, ge=0)
+    """Earlier signals that must be decided before one is executed."""
+    commission_per_lot: float = Field(0.0, ge=0)
+
+
+class BinarySettings(BaseModel, extra="forbid"):
+    """When a binary signal is worth acting on."""
+
+    feed_url: str = ""
+    """Where signals are fetched as JSON; empty: the emulator's feed, or none on the live market."""
+    feed_s: float = Field(5.0, gt=0)
+    max_age_s: float = Field(15.0, gt=0)
+    payout: float = Field(0.85, gt=0, le=10)
+    """Of our own signals; a feed tells its own."""
+    stake: float = Field(10.0, gt=0)
+    min_probability: float = Field(0.65, gt=0, lt=1)
+    min_decided: int = Field(30, ge=1)
+    """Decided signals of a source and claimed probability before its claims count."""
+
+
 class ScanSettings(BaseModel, extra="forbid"):
     """How often the scanners look, and what they take for an opportunity."""
 
     cycle_s: float = Field(10.0, gt=0)
     arbitrage: ArbitrageSettings = ArbitrageSettings()
+    forex: ForexSettings = ForexSettings()
+    binary: BinarySettings = BinarySettings()
 
 
 class Settings(BaseSettings):
