@@ -8,18 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.forecast.laws import HORIZON_S, driven
+from tests.forecast.laws import HORIZON_S, driven, land
+from trifecta.clock import NS_PER_S, ManualClock
 from trifecta.errors import DataError
 from trifecta.forecast import fitting, gate, versions
+from trifecta.forecast.conformal import calibrate
 from trifecta.forecast.contest import Contest, Plan, Step, hold
 from trifecta.forecast.fitting import Effort
 from trifecta.forecast.graph import Graph
 from trifecta.forecast.inputs import FeatureSet, StepColumns
 from trifecta.forecast.networks import NETWORKS, build, named
+from trifecta.forecast.quantized import judged, outputs, quantized
 from trifecta.forecast.recorded_flow import TABLE, Recorded
 from trifecta.forecast.runs import Runs
 from trifecta.forecast.series import Series
-from trifecta.forecast.training import draft_of, summaries_of
+from trifecta.forecast.training import Job, draft_of, summaries_of, train
+from warehouse.lake import Lake
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -152,3 +156,55 @@ def test_network_whose_features_no_source_gives_is_refused_by_name(series: Serie
     assert "lstm" not in contest.contenders
     with pytest.raises(DataError, match="gives none of"):
         draft_of(contest, Recorded(bare, TABLE, 1), 0, data="")
+
+
+def test_run_that_was_killed_goes_on_with_the_data_it_began_with(tmp_path: Path) -> None:
+    """While training no version is visible; the next run reads the same table version although newer rows came."""
+    lake, models, clock = Lake(str(tmp_path / "lake")), tmp_path / "models", ManualClock(1_700_000_000 * NS_PER_S)
+    series = driven(1500, 3, law=True)
+    land(lake, series, 0, 1200)
+    job = Job("sim_law", "LAWUSDT", 60, "lstm", step_s=20, steps=STEPS, folds=1, effort=BRIEF.effort)
+
+    def killed(step: Step) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(job, lake, models, clock, on_step=killed)
+    assert [path.name for path in models.iterdir()] == [".work"]
+    land(lake, series, 1200, 1500)
+    trained = train(job, lake, models, clock)
+    begun = trained.version.card.tables[TABLE]
+    assert begun < lake.snapshot(TABLE)[0]
+    assert trained.version.card.until_ns == series.ends_s[1199] * NS_PER_S
+    assert [path.name for path in models.iterdir() if path.name != ".work"] == [trained.version.name]
+    assert not any((models / ".work").iterdir())
+
+
+def test_int8_graph_says_nearly_the_same_and_is_judged_by_the_same_gate(found: Contest) -> None:
+    whole = found.runs["lstm"].graph
+    small = quantized(whole)
+    assert len(small) < 0.4 * len(whole)
+    fold = found.last.fold
+    dataset = found.datasets[FeatureSet.FLOW]
+    said, meant = (outputs(graph, dataset, fold.training, fold.test).range for graph in (small, whole))
+    np.testing.assert_allclose(said, meant, atol=0.1)  # of a target whose deviation is 1
+    past = found.last.levelled([found.runs["lstm"]])[1]
+    certain = calibrate(found.last.past_outcome, *past, coverage=PLAN.coverage, separate=int(found.last.separate))
+    assert certain is not None
+    verdicts = [judged(found, "lstm", graph, certain) for graph in (small, whole)]
+    assert verdicts[0].passed is verdicts[1].passed
+    broken = judged(found, "lstm", graph_that_says_nothing(whole), certain)
+    assert not broken.passed
+    assert any("of har" in reason and reason.startswith("NOT MET") for reason in broken.reasons)
+
+
+def graph_that_says_nothing(graph: bytes) -> bytes:
+    """The same network with every weight 0."""
+    import onnx
+
+    model = onnx.load_model_from_string(graph)
+    for weight in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(weight)
+        if values.dtype == np.float32:
+            weight.CopyFrom(onnx.numpy_helper.from_array(np.zeros_like(values), weight.name))
+    return bytes(model.SerializeToString())
