@@ -20,12 +20,15 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from trifecta.ops.parts import POOL
 
 QUEUE = "ingest"
+TRAINING = "training"
 DEPLOYMENT = "ingest/ingest"
 ROOT = Path(__file__).parents[1]
 SILENCE = timedelta(seconds=120)
 """Longer than a server that was away for a minute hears nothing: heartbeats come every 30 s."""
 
 ZOMBIE = "ingest is silent, mark it crashed"
+LONG = ["ingest", "train", "tune"]
+"""Flows whose runs would block the next one for ever, if their process and worker died together."""
 ENDED = {"Completed", "Failed", "Cancelled", "Crashed", "Lost"}
 UNFINISHED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
@@ -41,15 +44,16 @@ def prefect(*arguments: str) -> None:
 
 
 async def prepare() -> None:
-    """Makes the work pool, the recorder's queue of one run at a time, and the automation that finds silent runs."""
+    """Makes the work pool, queues of one run at a time for recording and training, and what finds silent runs."""
     async with get_client() as client:
         with suppress(ObjectAlreadyExists):
             await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
-        try:
-            queue = await client.read_work_queue_by_name(QUEUE, work_pool_name=POOL)
-        except ObjectNotFound:
-            queue = await client.create_work_queue(QUEUE, work_pool_name=POOL)
-        await client.update_work_queue(queue.id, concurrency_limit=1)
+        for name in (QUEUE, TRAINING):
+            try:
+                queue = await client.read_work_queue_by_name(name, work_pool_name=POOL)
+            except ObjectNotFound:
+                queue = await client.create_work_queue(name, work_pool_name=POOL)
+            await client.update_work_queue(queue.id, concurrency_limit=1)
         await _mark_silent_runs(client)
 
 
@@ -61,7 +65,7 @@ async def _mark_silent_runs(client: PrefectClient) -> None:
     trigger = EventTrigger(
         match={"prefect.resource.id": "prefect.flow-run.*"},
         # of a heartbeat's deployment only the id is told, of its flow the name too
-        match_related={"prefect.resource.role": "flow", "prefect.resource.name": "ingest"},
+        match_related={"prefect.resource.role": "flow", "prefect.resource.name": LONG},
         after={heartbeat},
         expect={heartbeat, *(f"prefect.flow-run.{state}" for state in ENDED)},
         for_each={"prefect.resource.id"},

@@ -10,10 +10,13 @@ from prefect.settings import PREFECT_API_URL
 
 import flows.backfill
 import flows.compact
+import flows.evaluate
 import flows.ingest
 import flows.publish
 import flows.quality
-import flows.retention  # noqa: F401  (imported while the server starts, so that deploying need not wait for it)
+import flows.retention
+import flows.train
+import flows.tune  # noqa: F401  (imported while the server starts, so that deploying need not wait for it)
 from flows.deploy import deploy, prefect, prepare, start_ingest
 from trifecta.errors import TransientError
 from trifecta.ops import parts

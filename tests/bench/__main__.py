@@ -18,7 +18,7 @@ from rich.table import Table
 
 from tests.bench.measure import Verdict, run
 
-BENCHES = ("decoding", "replaying", "books", "orderflow", "landing", "scanning", "sidecar_http", "system")
+BENCHES = ("decoding", "replaying", "books", "orderflow", "landing", "scanning", "sidecar_http", "serving", "system")
 
 
 def main() -> int:

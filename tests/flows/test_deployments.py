@@ -16,10 +16,13 @@ from prefect.states import Failed
 
 import flows.backfill
 import flows.compact
+import flows.evaluate
 import flows.ingest
 import flows.publish
 import flows.quality
 import flows.retention
+import flows.train
+import flows.tune
 from flows.deploy import DEPLOYMENT, QUEUE, ROOT
 from flows.retry import transient
 from trifecta.lock import FolderLock

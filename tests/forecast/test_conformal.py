@@ -41,7 +41,7 @@ def test_one_interval_and_many_agree() -> None:
     made = Calibration(0.9, 0.6, 1.8, 100)
     _, forecast, volatility = market(5, 3)
     low, high = made.intervals(forecast, volatility)
-    each = [made.interval(float(f), v) for f, v in zip(forecast, volatility, strict=True)]
+    each = [made.interval(f, (a, b, c)) for f, (a, b, c) in zip(forecast.tolist(), volatility.tolist(), strict=True)]
     np.testing.assert_allclose(np.array(each).T, (low, high))
 
 

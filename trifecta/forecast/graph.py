@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, log
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from trifecta.forecast.versions import Version, VersionError, load
 INPUT = "window"
 OUTPUTS = {"range": 1, "volatility": 3, "trend": 1}
 """What a graph gives, with the width of each; the batch comes first."""
-LARGEST_LOG_RANGE = 1.0
+LARGEST_LOG_OF_RANGE = log(1.0)
 """A forecast beyond it (high = 2.7 times low) is the output of a broken graph, not of a market."""
 _QUIET = 4
 _SERVED_SUM = 1e-3
@@ -78,7 +78,7 @@ class Graph:
             raise OutputError(f"model {self.version.name}: a window of {window.shape} is not one of {self._shape}")
         scaled = inputs.scaled(window, self._mean, self._scale, self._present)
         scale, (made, volatility, trend) = self.version.scaler.target, self._outputs(scaled[np.newaxis])
-        low, medium, high = (float(share) for share in volatility[0])
+        low, medium, high = volatility[0].tolist()
         # NaN compares as false with everything, so each check is written as what must be true
         if not (min(low, medium, high) >= -_SERVED_SUM and abs(low + medium + high - 1) <= _SERVED_SUM):
             raise OutputError(f"model {self.version.name}: volatility {low, medium, high} are no probabilities")
@@ -86,7 +86,7 @@ class Graph:
         if not -1 - _SERVED_SUM <= leaning <= 1 + _SERVED_SUM:
             raise OutputError(f"model {self.version.name}: trend {leaning} is not in -1..1")
         log_of_range = output * scale.scale + scale.mean
-        if not log_of_range <= np.log(LARGEST_LOG_RANGE):
+        if not log_of_range <= LARGEST_LOG_OF_RANGE:
             raise OutputError(f"model {self.version.name}: output {output} is no range")
         log_range = max(exp(log_of_range), SMALLEST_RANGE)
         shares = (low, medium, high)

@@ -28,10 +28,11 @@ from trifecta.forecast.fitting import Effort
 from trifecta.forecast.folds import FOLDS
 from trifecta.forecast.inputs import STEPS, VERSION
 from trifecta.forecast.networks import named
+from trifecta.forecast.quantized import judged, quantized
 from trifecta.forecast.recorded_flow import TABLE, Recorded, read
 from trifecta.forecast.runs import Runs, key
 from trifecta.forecast.scores import RIVALS, Summary, part, summarise
-from trifecta.forecast.versions import GRAPH, Card, Draft, Scaler, Score, Target, Thresholds, Version, write
+from trifecta.forecast.versions import GRAPH, INT8, Card, Draft, Scaler, Score, Target, Thresholds, Version, write
 from warehouse.errors import RefusedError
 from warehouse.lake import Lake
 
@@ -115,6 +116,9 @@ def draft_of(contest: Contest, recorded: Recorded, created_ns: int, *, data: str
     fitted = fit_scaler(dataset, fold.training)
     summaries = summaries_of(contest)
     verdict = gate.judge(name, summaries, contest.plan.coverage)
+    calibration = _calibration(contest, name)
+    graphs = _graphs([run.graph for run in runs])
+    small, smaller = _small(contest, name, graphs, calibration) if verdict.passed else ({}, ())
     card = Card(
         data=data,
         tables={recorded.table: recorded.version},
@@ -126,7 +130,7 @@ def draft_of(contest: Contest, recorded: Recorded, created_ns: int, *, data: str
         windows={"train": len(fold.training), "validation": len(fold.validation), "test": len(fold.test)},
         scores=scores(contest, name),
         gate=verdict,
-        notes=_notes(dataset),
+        notes=(*_notes(dataset), *smaller),
     )
     borders = contest.last.borders
     return Draft(
@@ -136,7 +140,7 @@ def draft_of(contest: Contest, recorded: Recorded, created_ns: int, *, data: str
         step_s=dataset.step_s,
         steps=dataset.steps,
         network=name,
-        graphs=_graphs([run.graph for run in runs]),
+        graphs=graphs | small,
         scaler=Scaler(
             dataset.names,
             tuple(fitted.mean.tolist()),
@@ -145,7 +149,7 @@ def draft_of(contest: Contest, recorded: Recorded, created_ns: int, *, data: str
             Target(target.mean, target.scale),
         ),
         thresholds=Thresholds(*borders),
-        calibration=_calibration(contest, name),
+        calibration=calibration,
         inputs=reference(dataset.table[fold.training], dataset.names),
         card=card,
         created_ns=created_ns,
@@ -221,6 +225,20 @@ def _graphs(graphs: Sequence[bytes]) -> dict[str, bytes]:
     if len(graphs) == 1:
         return {GRAPH: graphs[0]}
     return {f"model_{number}.onnx": graph for number, graph in enumerate(graphs)}
+
+
+def _small(
+    contest: Contest, name: str, graphs: Mapping[str, bytes], calibration: Calibration
+) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """The int8 graph where it passes the gate that the network passed, and what to tell of it."""
+    if GRAPH not in graphs:
+        return {}, ()
+    made = quantized(graphs[GRAPH])
+    verdict = judged(contest, name, made, calibration)
+    if verdict.passed:
+        return {INT8: made}, ("served with int8 weights, which passed the same gate on the last fold",)
+    failed = "; ".join(reason for reason in verdict.reasons if reason.startswith("NOT MET"))
+    return {}, (f"served with float weights: int8 ones did not pass the gate on the last fold ({failed})",)
 
 
 def _notes(dataset: Dataset) -> tuple[str, ...]:

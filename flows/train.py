@@ -1,0 +1,129 @@
+"""Trains what the lake holds enough of, and lets a version that passed its gate serve.
+
+A run that was killed is gone on with by the next one: networks that were done are kept, and no half version is visible.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+
+from prefect import flow, task
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from flows.cards import card, training_table
+from flows.progress import Tell, progress
+from flows.retry import STEP
+from trifecta.clock import NS_PER_S, SystemClock
+from trifecta.errors import DataError
+from trifecta.forecast import registry, versions
+from trifecta.forecast.registry import Record, Status
+from trifecta.forecast.training import Job
+from trifecta.forecast.training import train as fit
+from trifecta.forecast.tuning import best
+from trifecta.settings import Settings, load
+from warehouse import Lake
+from warehouse.ledger import Ledger
+
+LEFTOVER_S = 24 * 3600
+NICENESS = 10  # recording and serving come first
+KEY = "training-progress"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one job: a registered version with its card for people, or why there is none."""
+
+    job: Job
+    record: Record | None = None
+    card: str = ""
+    problem: str = ""
+
+
+def jobs(settings: Settings, venue: str, symbol: str, horizon_s: int, network: str) -> list[Job]:
+    """What to train: every recorded symbol, horizon and network of the settings that the arguments leave."""
+    recorded = [
+        (settings.source(name), one)
+        for name, chosen in settings.venues.items()
+        if chosen.enabled
+        for one in chosen.symbols
+    ]
+    return [
+        best(settings.data_dir, Job(source, one, horizon, name, coverage=settings.forecast.coverage))
+        for source, one in recorded
+        if venue in ("", source) and symbol in ("", one)
+        for horizon in settings.forecast.horizons_s
+        if horizon_s in (0, horizon)
+        for name in ([network] if network else settings.forecast.networks)
+    ]
+
+
+@task(task_run_name="clear what was left half done", **STEP)
+def clear(settings: Settings, ledger: Ledger) -> list[Record]:
+    """Removes what a killed run left aside long ago; registers whole versions that it could not."""
+    now_ns = SystemClock().now_ns()
+    versions.remove_unfinished(settings.data_dir / "models", older_than_ns=now_ns - LEFTOVER_S * NS_PER_S)
+    return registry.adopt(ledger, settings.data_dir, now_ns)
+
+
+@task(task_run_name="train {job.network} on {job.venue} {job.symbol} for {job.horizon_s} s", cache_policy=NO_CACHE)
+async def train_one(settings: Settings, ledger: Ledger, job: Job, tell: Tell) -> Result:
+    """Too little data is an answer, not a failure: the result says how much is missing."""
+    models = settings.data_dir / "models"
+    try:
+        trained = await asyncio.to_thread(fit, job, Lake(settings.lake), models, SystemClock(), on_step=tell)
+    except DataError as error:
+        return Result(job, problem=str(error))
+    record = registry.register(ledger, settings.data_dir, trained.version, SystemClock().now_ns())
+    return Result(job, record, card(trained.version.folder))
+
+
+@task(task_run_name="promote {record.version}", **STEP)
+def promote(settings: Settings, ledger: Ledger, record: Record) -> Record:
+    """Lets it serve: it passed its gate, on newer data than the champion was judged on."""
+    reason = "passed its gate: " + "; ".join(record.metrics.reasons)
+    return registry.promote(ledger, settings.data_dir, record.version, SystemClock().now_ns(), reason=reason)
+
+
+@task(task_run_name="show {key}", **STEP)
+async def show(key: str, markdown: str, about: str) -> None:
+    await acreate_markdown_artifact(key=key, markdown=markdown, description=about)
+
+
+@flow(flow_run_name="train")
+async def train(venue: str = "", symbol: str = "", horizon_s: int = 0, network: str = "") -> State[list[str]]:
+    """Trains, judges and registers; empty arguments mean all that is recorded. Returns the versions that were made."""
+    settings = load()
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    asked, results = jobs(settings, venue, symbol, horizon_s, network), list[Result]()
+    with Ledger(settings.ledger) as ledger:
+        ledger.migrate()
+        clear(settings, ledger)
+        async with progress(KEY, len(asked)) as tell:
+            for number, job in enumerate(asked):
+                made = await train_one(settings, ledger, job, tell(number))
+                results.append(made)
+                if made.record is None:
+                    continue
+                if settings.forecast.promote == "auto" and made.record.status is Status.CHALLENGER:
+                    promote(settings, ledger, made.record)
+                await show(f"model-card-{job.symbol}-{job.horizon_s}".lower(), made.card, made.record.version)
+    await show("training", training_table(results), "What was trained, and why what was not")
+    made_versions = [made.record.version for made in results if made.record is not None]
+    return Completed(message=told(results), data=made_versions)
+
+
+def told(results: list[Result]) -> str:
+    """What the run came to, in a line."""
+    if not results:
+        return "nothing was asked for: no recorded symbol, horizon and network fits the arguments"
+    made = [result.record for result in results if result.record is not None]
+    passed = sum(record.metrics.passed for record in made)
+    problem = next((result.problem for result in results if result.problem), "")
+    lacking = f"; {len(results) - len(made)} not trained, the first because {problem}" if problem else ""
+    return f"{len(made)} trained, {passed} passed the gate{lacking}"
