@@ -18,7 +18,9 @@ from rich.table import Table
 
 from tests.bench.measure import Verdict, run
 
-BENCHES = ("decoding", "replaying", "books", "orderflow", "landing", "scanning", "sidecar_http", "serving", "system")
+BENCHES = (
+    "decoding", "replaying", "books", "orderflow", "landing", "scanning", "sidecar_http", "serving", "training", "system",
+)  # fmt: skip
 
 
 def main() -> int:

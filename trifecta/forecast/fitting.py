@@ -107,7 +107,7 @@ def fit(
     scaler = fit_scaler(dataset, fold.training)
     training = dataset.outcomes.log_range[fold.training]
     windows = Windows(dataset, scaler)
-    labels = _labels(dataset, target_of(training), thresholds(training))
+    wanted = labels(dataset, target_of(training), thresholds(training))
     model = build(network, dataset.steps, len(dataset.names))
     held_out = _spread(fold.validation, effort.windows)
     log: list[Mapping[str, float]] = []
@@ -117,8 +117,8 @@ def fit(
         on_epoch(epoch + 1, log[-1])
 
     model.fit(
-        _batches(keras, windows, labels, fold.training, effort.windows, seed),
-        validation_data=_batches(keras, windows, labels, held_out, 0, None),
+        batches(keras, windows, wanted, fold.training, effort.windows, seed),
+        validation_data=batches(keras, windows, wanted, held_out, 0, None),
         epochs=effort.epochs,
         verbose=0,
         callbacks=[
@@ -149,7 +149,7 @@ def export(model: Any) -> bytes:
     return bytes(graph.SerializeToString())
 
 
-def _labels(dataset: Dataset, target: Target, borders: Thresholds) -> Mapping[str, Floats]:
+def labels(dataset: Dataset, target: Target, borders: Thresholds) -> Mapping[str, Floats]:
     with np.errstate(invalid="ignore"):
         known = np.where(np.isfinite(dataset.outcomes.log_range), dataset.outcomes.log_range, 1.0)
     return {
@@ -165,8 +165,8 @@ def _spread(rows: Rows, at_most: int) -> Rows:
     return rows[np.linspace(0, len(rows) - 1, at_most).astype(np.int64)]
 
 
-def _batches(
-    keras: Any, windows: Windows, labels: Mapping[str, Floats], rows: Rows, at_most: int, seed: int | None
+def batches(
+    keras: Any, windows: Windows, wanted: Mapping[str, Floats], rows: Rows, at_most: int, seed: int | None
 ) -> Any:
     """Batches of windows and labels, made when they are asked for; shuffled anew for each epoch if seeded."""
 
@@ -181,7 +181,7 @@ def _batches(
 
         def __getitem__(self, index: int) -> tuple[Any, Mapping[str, Any]]:
             part = self._rows[index * BATCH : (index + 1) * BATCH]
-            return windows.batch(part), {head: column[part] for head, column in labels.items()}
+            return windows.batch(part), {head: column[part] for head, column in wanted.items()}
 
         def on_epoch_end(self) -> None:
             shown = rows if seed is None else self._random.permutation(rows)
