@@ -9,7 +9,7 @@ from decimal import Decimal
 from trifecta.clock import ManualClock
 from trifecta.decide.portfolio import Worth, value
 from trifecta.decide.risk import Risk
-from trifecta.market.orders import Draft, OrderSide, Terms, TimeInForce, draft
+from trifecta.market.orders import Catalogue, Draft, OrderSide, Terms, TimeInForce, draft
 from trifecta.settings import RiskSettings
 from trifecta.trade import posting
 from trifecta.trade.desk import Desk, Request, Traded
@@ -67,13 +67,14 @@ class Floor:
     oms: Oms
     desk: Desk
     gateways: dict[str, Gateway]
+    catalogue: Catalogue
 
     def ask(
         self, terms: Terms, side: str, qty: str, reference: str = "100", *, price: str | None = None,
         gtc: bool = False, reduces: bool = False,
     ) -> Draft:  # fmt: skip
         return draft(
-            CATALOGUE, (terms.venue, terms.symbol), OrderSide(side), Decimal(qty), reference=Decimal(reference),
+            self.catalogue, (terms.venue, terms.symbol), OrderSide(side), Decimal(qty), reference=Decimal(reference),
             quoted_at=self.clock.now_ns(), price=None if price is None else Decimal(price),
             time_in_force=TimeInForce.GTC if gtc else TimeInForce.IOC, reduces=reduces,
         )  # fmt: skip
@@ -89,13 +90,15 @@ class Floor:
 def floor(
     ledger: Ledger, limits: RiskSettings = LOOSE, model: FillModel | None = None, *, latency_ms: float = 0,
     gateways: dict[str, Gateway] | None = None, capital: str = "100000", clock: ManualClock | None = None,
+    known: tuple[Terms, ...] = (),
 ) -> Floor:  # fmt: skip
     clock, books, risk = clock or ManualClock(NOW), Books(), Risk(limits)
-    paper = Paper(CATALOGUE, books, model or Market(), clock, latency_ms)
-    ways: dict[str, Gateway] = gateways if gateways is not None else {venue: paper for venue, _ in CATALOGUE}
+    catalogue = {**CATALOGUE, **{(one.venue, one.symbol): one for one in known}}
+    paper = Paper(catalogue, books, model or Market(), clock, latency_ms)
+    ways: dict[str, Gateway] = gateways if gateways is not None else {venue: paper for venue, _ in catalogue}
     oms = Oms(ledger, ways, risk, clock)
     with ledger.begin() as connection:
         posting.set_rates(connection, {"USDT": Decimal(1), "USD": Decimal(1)}, NOW)
         for portfolio in ("paper", "stochastic"):
             posting.deposit(connection, portfolio, {"USDT": Decimal(capital)}, "start", NOW)
-    return Floor(ledger, clock, books, risk, oms, Desk(ledger, oms, risk, clock), ways)
+    return Floor(ledger, clock, books, risk, oms, Desk(ledger, oms, risk, clock), ways, catalogue)

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from warehouse.ledger import decision_stages, decisions
 
@@ -50,10 +50,16 @@ class Decision:
     stages: Sequence[Stage]
 
 
-def decision_id(portfolio: str, opportunity_id: str, attempt_ns: int | None = None) -> str:
-    """The id of the one decision that trades an opportunity; with `attempt_ns`, of one that does not."""
-    parts = (portfolio, opportunity_id) if attempt_ns is None else (portfolio, opportunity_id, str(attempt_ns))
+def decision_id(portfolio: str, opportunity_id: str, attempt: int | None = None) -> str:
+    """The id of the one decision that trades an opportunity; with `attempt`, of one that does not."""
+    parts = (portfolio, opportunity_id) if attempt is None else (portfolio, opportunity_id, str(attempt))
     return "tri-" + blake2b("|".join(parts).encode(), digest_size=10).hexdigest()
+
+
+def attempts(connection: Connection, portfolio: str, opportunity_id: str) -> int:
+    """How often this opportunity was decided on."""
+    own = (decisions.c.portfolio == portfolio) & (decisions.c.opportunity_id == opportunity_id)
+    return int(connection.execute(select(func.count()).select_from(decisions).where(own)).scalar_one())
 
 
 def traded(connection: Connection, portfolio: str, opportunity_id: str) -> str | None:

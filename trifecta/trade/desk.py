@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from trifecta.clock import Clock
-from trifecta.decide.decisions import Decision, Outcome, Stage, decision_id, record, traded
+from trifecta.decide.decisions import Decision, Outcome, Stage, attempts, decision_id, record, traded
 from trifecta.decide.risk import Approved, Proposal, Refused, Risk
 from trifecta.market.orders import Draft, Order
 from trifecta.trade import store
@@ -79,7 +79,8 @@ class Desk:
         verdict = self._risk.check(connection, _proposal(own, request), now_ns)
         took_ns = round((self._clock.monotonic_s() - started) * 1e9)
         if isinstance(verdict, Refused):
-            own = decision_id(request.portfolio, request.opportunity_id, now_ns)
+            attempt = attempts(connection, request.portfolio, request.opportunity_id)
+            own = decision_id(request.portfolio, request.opportunity_id, attempt)
         record(connection, _decision(own, request, verdict, now_ns, took_ns))
         if isinstance(verdict, Refused):
             return Traded(own, verdict, ())

@@ -17,7 +17,7 @@ from trifecta.clock import NS_PER_S, Clock
 from trifecta.decide import halt
 from trifecta.decide.risk import Approved, Risk
 from trifecta.errors import SettingsError, TransientError, VenueRefusedError
-from trifecta.market.orders import Fill, Order, OrderSide, OrderStatus
+from trifecta.market.orders import Fill, Order, OrderStatus
 from trifecta.trade import booking, outcome, store
 from trifecta.trade.gateways.gateway import Gateway, Report
 from warehouse.ledger import Ledger, orders
@@ -138,15 +138,19 @@ class Oms:
             self.settle(order.client_order_id)
         return [found for venue, gateway in self._gateways.items() for found in self._strangers(venue, gateway)]
 
-    def settle_expiry(self, order_id: str, fill: Fill) -> Order:
-        """Books what an expired contract paid: the opposite of the order that bought it, at the paid price (0 too)."""
+    def settle_positions(self, *settled: tuple[str, Fill]) -> Sequence[Order]:
+        """Ends what orders opened without a further order: a contract that expired, stock moved between venues.
+
+        Each fill is the opposite of its order, at the price that was paid (0 too); all are booked, or none.
+        """
         with self._ledger.begin() as connection:
-            order = store.get(connection, order_id)
-            side = OrderSide.SELL if order.side is OrderSide.BUY else OrderSide.BUY
             now_ns = self._clock.now_ns()
-            if booking.book(connection, order, fill, now_ns, side):
+            ended = [store.get(connection, order_id) for order_id, _ in settled]
+            for order, (_, fill) in zip(ended, settled, strict=True):
+                booking.book(connection, order, fill, now_ns, order.side.opposite)
+            for order in {order.decision_id: order for order in ended}.values():
                 self._close(connection, order, now_ns)
-            return store.get(connection, order_id)
+            return ended
 
     def apply(self, order_id: str, report: Report) -> Order:
         """Books what a venue said of an order: its new fills, then its status."""

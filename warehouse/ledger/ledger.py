@@ -31,7 +31,7 @@ class Ledger:
     def __init__(self, url: str) -> None:
         self._url = _driver(url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
-        self._engine = _sqlite(self._url) if self.is_sqlite else create_engine(self._url, pool_pre_ping=True)
+        self.engine = _sqlite(self._url) if self.is_sqlite else create_engine(self._url, pool_pre_ping=True)
 
     def migrate(self) -> None:
         """Creates the tables, or brings them to this program's version. Any number of processes may call it at once."""
@@ -65,7 +65,7 @@ class Ledger:
             durable: committed means on disk. Without it a power cut, not a crash of the process, may lose the newest.
         """
         options = {_BEGIN: "BEGIN IMMEDIATE", _DURABLE: durable}
-        with self._engine.connect().execution_options(**options) as connection, connection.begin():
+        with self.engine.connect().execution_options(**options) as connection, connection.begin():
             if not self.is_sqlite:
                 if not durable:
                     connection.exec_driver_sql("set local synchronous_commit = off")
@@ -76,11 +76,11 @@ class Ledger:
     def read(self) -> Iterator[Connection]:
         """A connection that sees the ledger as it was at its first query, and that waits for nobody."""
         options: dict[str, Any] = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
-        with self._engine.connect().execution_options(**options) as connection:
+        with self.engine.connect().execution_options(**options) as connection:
             yield connection
 
     def close(self) -> None:
-        self._engine.dispose()
+        self.engine.dispose()
 
     def __enter__(self) -> Self:
         return self

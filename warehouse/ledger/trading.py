@@ -27,6 +27,7 @@ decisions = Table(
     Column("inputs", Text, nullable=False, server_default="{}"),  # JSON
     one_of("mode", "paper", "live"),
     one_of("verdict", "approved", "refused", "skipped"),
+    Index("decisions_of_opportunity", "portfolio", "opportunity_id"),
     Index(
         "one_trade_per_opportunity",
         "portfolio",

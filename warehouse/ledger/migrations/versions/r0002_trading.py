@@ -41,6 +41,7 @@ def _decisions() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decisions")),
     )
     op.create_index(op.f("ix_decisions_ts_ns"), "decisions", ["ts_ns"], unique=False)
+    op.create_index("decisions_of_opportunity", "decisions", ["portfolio", "opportunity_id"])
     op.create_index(
         "one_trade_per_opportunity",
         "decisions",
