@@ -200,6 +200,23 @@ def backfill(
     raise typer.Exit(PROBLEM if any(one.gaps_open for one in done.sources) else OK)
 
 
+@app.command(epilog="Example: trifecta scan --once --json")
+def scan(
+    once: Annotated[bool, typer.Option("--once/--watch", help="One look, or a table until Ctrl-C.")] = True,
+    json: Json = False,
+) -> None:
+    """Show what the scanners see: gaps between markets, forex and binary signals, with every cost."""
+    from trifecta.ops import scan as scanning
+
+    if not once:
+        if json:
+            raise typer.BadParameter("goes with --once alone", param_hint="--json")
+        scanning.watch(_settings(), out)
+        return
+    found = scanning.once(_settings(), err)
+    _print_either(found, scanning.shown(found), json)
+
+
 @app.command(epilog="Example: trifecta compact")
 def compact(json: Json = False) -> None:
     """Merge the lake's small files and drop those that nobody reads any more."""

@@ -28,7 +28,7 @@ STATS = Stats(scans=1, quotes=2, markets=2, doubted={}, scan_us=100.0, missing=[
 
 def seen(sequence: int = 1) -> Snapshot:
     found = ArbitrageScanner(board((BINANCE, 60_000), (KRAKEN, 60_600)), SETTINGS).scan(NOW)
-    return Snapshot("run", sequence, NOW, {Engine.ARBITRAGE: tuple(found)}, STATS)
+    return Snapshot("run", sequence, NOW, {Engine.ARBITRAGE: tuple(found)}, STATS, simulated=True)
 
 
 async def test_the_documented_object_is_answered(front: Front, client: httpx.AsyncClient) -> None:

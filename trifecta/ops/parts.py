@@ -28,6 +28,7 @@ SERVER = "prefect-server"
 WORKER = "prefect-worker"
 BOARD = "dashboard"
 ALERTS = "alerts"
+SCAN = "scan"
 INGEST = "ingest"  # with its process id: the recorder inside a flow run, the worker's child
 
 
@@ -57,6 +58,11 @@ class Wish:
 def ingest_name(pid: int) -> str:
     """Under which name a flow run that records, or waits for its turn to, is recorded."""
     return f"{INGEST}-{pid}"
+
+
+def scan_name(pid: int) -> str:
+    """Under which name a flow run that scans is recorded."""
+    return f"{SCAN}-{pid}"
 
 
 def ingest_lives(settings: Settings) -> bool:

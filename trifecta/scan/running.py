@@ -17,12 +17,13 @@ from trifecta.scan import snapshot
 from trifecta.scan.arbitrage import ArbitrageScanner
 from trifecta.scan.board import Board
 from trifecta.scan.chronicle import Chronicle
+from trifecta.scan.engines import Engines
 from trifecta.scan.listing import listed
 from trifecta.scan.opportunity import Engine
 from trifecta.scan.scanner import Finder, Scanner
 from trifecta.scan.snapshot import Snapshot
 from trifecta.scan.terms import Terms
-from trifecta.settings import Settings
+from trifecta.settings import Market, Settings
 from warehouse.lake import Lake
 
 FLUSH_S = 5.0
@@ -42,12 +43,13 @@ class Scanning:
     ) -> None:
         """
         Args:
-            finders: engines beside arbitrage.
+            finders: engines beside arbitrage; by default forex and binary.
             cycle: told the newest snapshot once each `scan.cycle_s`.
         """
         self._settings = settings
         self._clock = clock
-        self._finders = dict(finders or {})
+        self._engines = Engines(settings, clock) if finders is None else None
+        self._finders: dict[Engine, Finder] = dict(finders if self._engines is None else self._engines.finders)
         self._cycle = cycle
         self._lake = Lake(settings.lake)
         self._chronicle = Chronicle()
@@ -69,6 +71,8 @@ class Scanning:
                 asyncio.create_task(each)
                 for each in (self._listen(publisher), self._follow_listing(), self._flush(), self._beat(publisher))
             ]
+            if self._engines is not None:
+                work.append(asyncio.create_task(self._engines.run(publisher)))
             stopped = asyncio.create_task(stop.wait())
             try:
                 await asyncio.wait({*work, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -83,7 +87,9 @@ class Scanning:
 
     def _make(self, terms: list[Terms]) -> Scanner:
         arbitrage = ArbitrageScanner(Board(terms), self._settings.scan.arbitrage)
-        return Scanner(arbitrage, self._finders, self._clock, every_s=self._settings.scan.cycle_s)
+        simulated = self._settings.market is not Market.LIVE
+        every_s = self._settings.scan.cycle_s
+        return Scanner(arbitrage, self._finders, self._clock, every_s=every_s, simulated=simulated)
 
     async def _listen(self, publisher: Publisher) -> None:
         """Takes quotes as they come; whatever is there is taken before one scan looks at all of it."""

@@ -17,6 +17,10 @@ from trifecta.scan.snapshot import Snapshot, Stats
 class Finder(Protocol):
     """An engine of its own."""
 
+    def take(self, quote: Quote) -> None:
+        """Notes a quote, whatever instrument it is of; quick."""
+        ...
+
     def scan(self, now: int) -> list[Opportunity]:
         """What is there at `now` (ns); quick: whatever must be read was read before."""
         ...
@@ -26,12 +30,19 @@ class Scanner:
     """Scans on demand; a snapshot is made where the best of an engine changed or `every_s` passed."""
 
     def __init__(
-        self, arbitrage: ArbitrageScanner, finders: Mapping[Engine, Finder], clock: Clock, *, every_s: float
+        self,
+        arbitrage: ArbitrageScanner,
+        finders: Mapping[Engine, Finder],
+        clock: Clock,
+        *,
+        every_s: float,
+        simulated: bool,
     ) -> None:
         self.missing: list[str] = []
         self._arbitrage = arbitrage
         self._finders = finders
         self._clock = clock
+        self._simulated = simulated
         self._every_ns = round(every_s * NS_PER_S)
         self._run = secrets.token_hex(4)
         self._sequence = self._scans = self._quotes = 0
@@ -46,6 +57,8 @@ class Scanner:
         self._quotes += 1
         bid, ask = (quote.bid, quote.bid_qty), (quote.ask, quote.ask_qty)
         self.board.take(quote.venue, quote.symbol, quote.ts_event, quote.ts_recv, (bid,), (ask,))
+        for finder in self._finders.values():
+            finder.take(quote)
 
     def scan(self) -> Snapshot | None:
         """What all engines see now; None where it is no news."""
@@ -58,7 +71,7 @@ class Scanner:
             return None
         self._sequence += 1
         took_us = 1e6 * (self._clock.monotonic_s() - began_s)
-        self._last = Snapshot(self._run, self._sequence, now, found, self._stats(took_us))
+        self._last = Snapshot(self._run, self._sequence, now, found, self._stats(took_us), self._simulated)
         return self._last
 
     def _stats(self, took_us: float) -> Stats:

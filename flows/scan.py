@@ -1,0 +1,48 @@
+"""Looks for opportunities until it is asked to stop; each cycle shows what there is. One run at a time."""
+
+from __future__ import annotations
+
+import os
+
+from loguru import logger
+from prefect import flow
+from prefect.artifacts import acreate_table_artifact
+
+from trifecta.clock import SystemClock
+from trifecta.ops import parts, processes
+from trifecta.ops.signals import stop_event
+from trifecta.scan.running import Scanning
+from trifecta.scan.snapshot import Snapshot, documented
+from trifecta.settings import load
+
+COLUMNS = ("type", "recommendation", "expected_profit", "risk_score", "reason", "expires", "id")
+
+
+@flow(flow_run_name="scan {number}: {found} found")
+async def cycle(number: int, found: int, rows: list[dict[str, str]]) -> None:
+    """Shows what the scanners see now, as the artifact `opportunities`."""
+    if rows:
+        await acreate_table_artifact(key="opportunities", table=rows, description=f"What scan {number} found")
+
+
+async def show(snapshot: Snapshot) -> None:
+    """Runs one cycle. Scanning goes on where the Prefect server is away."""
+    told = documented(snapshot)
+    rows = [
+        {column: str(one[column]) for column in COLUMNS}
+        for engine in ("arbitrage", "forex", "binary")
+        for one in told[engine]
+    ]
+    try:
+        await cycle(snapshot.stats.scans, len(rows), rows)
+    except Exception as error:
+        logger.warning("the cycle is not shown, scanning goes on: {}", error)
+
+
+@flow(flow_run_name="scan every market")
+async def scan() -> None:
+    """Scans until SIGTERM, then completes."""
+    settings, pid = load(), os.getpid()
+    log = settings.run_dir / "logs" / f"{parts.SCAN}.log"
+    with processes.output_to(log), processes.recorded(settings.run_dir, parts.scan_name(pid), pid):
+        await Scanning(settings, SystemClock(), cycle=show).run(stop_event())
