@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from trifecta.emulator.config import DEFAULT_SYMBOLS, EmulatorConfig, EmulatorError, MarketName
+from trifecta.emulator.config import DEFAULT_SYMBOLS, EXCHANGES, EmulatorConfig, EmulatorError, MarketName
 from trifecta.emulator.server import LABEL, Emulator
 
 
@@ -21,6 +21,9 @@ def parse(arguments: list[str]) -> EmulatorConfig:
     parser.add_argument("--symbols", nargs="+", default=DEFAULT_SYMBOLS, metavar="SYMBOL")
     parser.add_argument("--markets", nargs="+", type=MarketName, default=list(MarketName), metavar="MARKET")
     parser.add_argument("--rate", type=float, default=100.0, help="frames a second over all symbols and markets")
+    parser.add_argument("--exchanges", nargs="*", default=[], metavar="NAME", help=f"any of {', '.join(EXCHANGES)}")
+    parser.add_argument("--exchange-rate", type=float, default=3.0, help="changes a second of each of their books")
+    parser.add_argument("--dislocations", type=float, default=0.0, help="how often an hour one strays from the price")
     parser.add_argument("--history-days", type=int, default=30, help="days of klines before the first live trade")
     parser.add_argument("--recorded", nargs="+", type=Path, default=[], metavar="FILE", help="play these files")
     parser.add_argument("--speed", type=float, default=1.0, help="pace of a recording, 0 as fast as clients read")
@@ -36,6 +39,9 @@ def parse(arguments: list[str]) -> EmulatorConfig:
         symbols=tuple(given.symbols),
         markets=tuple(given.markets),
         rate=given.rate,
+        exchanges=tuple(given.exchanges),
+        exchange_rate=given.exchange_rate,
+        dislocations_per_hour=given.dislocations,
         history_days=given.history_days,
         recorded=tuple(given.recorded),
         speed=given.speed,

@@ -14,6 +14,9 @@ class MarketName(StrEnum):
     USDM = "usdm"
 
 
+EXCHANGES = ("kraken", "coinbase", "okx")  # beside Binance
+
+
 class FaultKind(StrEnum):
     """What can go wrong. `count` bounds those that act frame by frame or request by request, `duration_s` the rest."""
 
@@ -36,8 +39,9 @@ class FaultKind(StrEnum):
 class Fault:
     """One fault: `kind`, where it acts, how much of it, and when.
 
-    `market`, `symbol` and `stream` ("trade", "bookTicker", "depth", ... any part of the stream's name, or of the path
-    for HTTP kinds) narrow it; empty means everywhere. `at_s` counts from the start of the emulator; 0 is at once.
+    `market` (spot, usdm, or the name of an exchange), `symbol` and `stream` ("trade", "bookTicker", "depth", ... any
+    part of the stream's name, or of the path for HTTP kinds) narrow it; empty means everywhere. `at_s` counts from the
+    start of the emulator; 0 is at once.
     """
 
     kind: FaultKind
@@ -53,8 +57,8 @@ class Fault:
 
     def __post_init__(self) -> None:
         _require("fault.kind", self.kind, self.kind in tuple(FaultKind), f"one of {', '.join(FaultKind)}")
-        known = ("", *MarketName)
-        _require("fault.market", self.market, self.market in known, "spot, usdm, or nothing for both")
+        known = ("", *MarketName, *EXCHANGES)
+        _require("fault.market", self.market, self.market in known, f"one of {', '.join(known[1:])}, or nothing")
         _require("fault.count", self.count, 1 <= self.count <= 1_000_000, "a number of 1 to 1000000")
         _require("fault.duration_s", self.duration_s, 0 < self.duration_s <= 86_400, "seconds, up to a day")
         _require("fault.status", self.status, 500 <= self.status <= 599, "an HTTP status of 500 to 599")
@@ -83,6 +87,9 @@ class EmulatorConfig:
     symbols: tuple[str, ...] = DEFAULT_SYMBOLS
     markets: tuple[MarketName, ...] = (MarketName.SPOT, MarketName.USDM)
     rate: float = 100.0
+    exchanges: tuple[str, ...] = ()  # of EXCHANGES: they quote the same assets around the same price
+    exchange_rate: float = 3.0  # changes a second of each of their books
+    dislocations_per_hour: float = 0.0  # how often one of them strays from that price
     history_days: int = 30
     recorded: tuple[Path, ...] = ()
     speed: float = 1.0
@@ -109,6 +116,10 @@ class EmulatorConfig:
         _require("rate", self.rate, 0 <= self.rate <= 1_000_000, "frames a second, 0 to 1000000")
         _require("speed", self.speed, self.speed >= 0, "a factor, or 0 for as fast as clients read")
         _require("symbols", self.symbols, bool(self.symbols), "at least one symbol, e.g. BTCUSDT")
+        unknown = [name for name in self.exchanges if name not in EXCHANGES]
+        _require("exchanges", self.exchanges, not unknown, f"any of {', '.join(EXCHANGES)}")
+        _require("exchange_rate", self.exchange_rate, 0 <= self.exchange_rate <= 1_000, "changes a second, 0 to 1000")
+        _require("dislocations_per_hour", self.dislocations_per_hour, self.dislocations_per_hour >= 0, "0 or more")
         _require("markets", self.markets, bool(self.markets), "spot, usdm or both")
         enough = 2 * self.segment_bytes
         _require("record_limit_bytes", self.record_limit_bytes, self.record_limit_bytes >= enough, f"at least {enough}")

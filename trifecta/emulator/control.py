@@ -18,6 +18,15 @@ class Rate(msgspec.Struct):
     rate: float
 
 
+class Straying(msgspec.Struct):
+    """Body of `POST /control/dislocation`: an exchange quotes a symbol `bps` away from the fair price for a while."""
+
+    exchange: str
+    symbol: str
+    bps: float
+    duration_s: float = 10.0
+
+
 class Controlled(Protocol):
     """What an emulator lets itself be asked."""
 
@@ -25,6 +34,7 @@ class Controlled(Protocol):
     def inject(self, fault: Fault) -> None: ...
     def clear_faults(self) -> None: ...
     def set_rate(self, rate: float) -> None: ...
+    def dislocate(self, exchange: str, symbol: str, bps: float, duration_s: float) -> None: ...
     def recorded_trades(self, market: str, symbol: str, from_id: int, limit: int) -> list[dict[str, Any]]: ...
 
 
@@ -43,6 +53,12 @@ def routes(emulator: Controlled) -> list[web.RouteDef]:
 
     async def rate(request: web.Request) -> web.Response:
         return _accept(await request.read(), Rate, lambda body: emulator.set_rate(body.rate), emulator)
+
+    async def dislocation(request: web.Request) -> web.Response:
+        def stray(body: Straying) -> None:
+            emulator.dislocate(body.exchange, body.symbol, body.bps, body.duration_s)
+
+        return _accept(await request.read(), Straying, stray, emulator)
 
     async def record(request: web.Request) -> web.Response:
         query = request.query
@@ -66,6 +82,7 @@ def routes(emulator: Controlled) -> list[web.RouteDef]:
         web.post("/control/fault", fault),
         web.delete("/control/fault", clear),
         web.post("/control/rate", rate),
+        web.post("/control/dislocation", dislocation),
         web.get("/control/record", record),
     ]
 

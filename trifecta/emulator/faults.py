@@ -52,12 +52,12 @@ class Faults:
 
         return apply
 
-    def skew_ms(self, market: MarketName) -> int:
+    def skew_ms(self, market: str) -> int:
         """How far the server's clock is off."""
         skews = (a.fault for a in self.active() if a.fault.kind is FaultKind.CLOCK_SKEW)
         return sum(fault.ms for fault in skews if fault.market in ("", market))
 
-    def next_http(self, market: MarketName, path: str, symbol: str) -> Fault | None:
+    def next_http(self, market: str, path: str, symbol: str) -> Fault | None:
         """The fault that this request meets, using up one of its count."""
         for active in self.active():
             fault = active.fault

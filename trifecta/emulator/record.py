@@ -20,7 +20,7 @@ from trifecta.emulator.config import EmulatorError
 from trifecta.emulator.frames import Trade
 
 TRADE = np.dtype([("id", "<i8"), ("price_e8", "<i8"), ("qty_e8", "<i8"), ("ts_event_ms", "<i8"), ("buyer_maker", "?")])
-LISTED_TRADE = np.dtype([("market", "S4"), ("symbol", "S20"), *[(name, TRADE[name]) for name in TRADE.names or ()]])
+LISTED_TRADE = np.dtype([("market", "S8"), ("symbol", "S20"), *[(name, TRADE[name]) for name in TRADE.names or ()]])
 _PACK = Struct("<qqqq?").pack
 Trades = NDArray[np.void]
 

@@ -11,8 +11,10 @@ from aiohttp import web
 
 from trifecta.emulator import control, socket
 from trifecta.emulator.config import EmulatorConfig, EmulatorError, Fault, FaultKind, MarketName
+from trifecta.emulator.exchanges.venues import Exchanges
 from trifecta.emulator.faults import Faults
 from trifecta.emulator.generated import GeneratedMarket
+from trifecta.emulator.instruments import E8, split_symbol
 from trifecta.emulator.limits import WeightLimit
 from trifecta.emulator.listing import Listing
 from trifecta.emulator.metatrader5 import MetaTrader5
@@ -64,6 +66,7 @@ class Emulator:
             erase(config.folder)
         self.hubs = {market: self._hub(market) for market in config.markets}
         self.source = self._source()
+        self.exchanges = self._exchanges()
         self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=SHUTDOWN_S)
 
     async def start(self) -> None:
@@ -80,6 +83,7 @@ class Emulator:
         self.base_url = f"http://{host}:{port}"
         self._tasks = [asyncio.create_task(self.source.run(self._now_ms))]
         self._tasks += [asyncio.create_task(self._inject_later(fault)) for fault in self.config.faults]
+        self._tasks.append(asyncio.create_task(self.exchanges.run(self.config.slice_s)))
 
     async def wait(self) -> None:
         """Returns when the source of market ends, raising what ended it."""
@@ -91,6 +95,7 @@ class Emulator:
             task.cancel()
         results = await asyncio.gather(*self._tasks, return_exceptions=True)
         self.source.close()
+        self.exchanges.close()
         for hub in self.hubs.values():
             for client in list(hub.clients):
                 client.drop()
@@ -104,6 +109,7 @@ class Emulator:
     def inject(self, fault: Fault) -> None:
         """Starts `fault` now."""
         self.faults.add(fault)
+        self.exchanges.inject(fault)
         if fault.kind is FaultKind.CUT:
             for market, hub in self.hubs.items():
                 if fault.market in ("", market):
@@ -112,6 +118,10 @@ class Emulator:
 
     def clear_faults(self) -> None:
         self.faults.clear()
+
+    def dislocate(self, exchange: str, symbol: str, bps: float, duration_s: float) -> None:
+        """Lets one exchange stray from the fair price, and writes it down."""
+        self.exchanges.dislocate(exchange, symbol, bps, duration_s)
 
     def set_rate(self, rate: float) -> None:
         if not 0 <= rate <= 1_000_000:
@@ -131,6 +141,7 @@ class Emulator:
                 "active": [{"kind": a.fault.kind, "left": a.left} for a in self.faults.active()],
             },
             "markets": {market: self._market_state(market) for market in self.hubs},
+            "exchanges": self.exchanges.state(),
         }
 
     def recorded_trades(self, market: str, symbol: str, from_id: int, limit: int) -> list[dict[str, Any]]:
@@ -165,6 +176,26 @@ class Emulator:
             self._lock.release()
             raise
 
+    def _exchanges(self) -> Exchanges:
+        config = self.config
+        return Exchanges(
+            config.exchanges,
+            dict.fromkeys(split_symbol(symbol)[0] for symbol in config.symbols),
+            config.folder,
+            seed=config.seed,
+            rate=config.exchange_rate,
+            dislocations_per_hour=config.dislocations_per_hour,
+            fair=self._fair,
+            faults=self.faults,
+            now_ms=self._now_ms,
+        )
+
+    def _fair(self) -> dict[str, float]:
+        """What Binance's books say each symbol is worth."""
+        listings = next(iter(self.source.listings.values()), {})
+        tops = {symbol: listing.book.top() for symbol, listing in listings.items()}
+        return {symbol: (bid + ask) / 2 / E8 for symbol, (bid, _, ask, _) in tops.items() if bid and ask}
+
     def _hub(self, market: MarketName) -> Hub:
         config = self.config
         folder = frame_folder(config.folder, market)
@@ -186,6 +217,7 @@ class Emulator:
             for endpoint in rest.endpoints:
                 app.router.add_get(f"{REST_PATHS[market]}/{endpoint}", self._endpoint(market, rest, budget, endpoint))
             self._add_sockets(app, SOCKET_PATHS[market], hub)
+        app.add_routes(self.exchanges.routes())
         add_routes(app, MetaTrader5(GeneratedForex(self.config.seed, self._now_ms()), self._now_ms))
         return app
 

@@ -31,6 +31,7 @@ POLL_S = 1.0  # between two REST answers that stand in for a stream
 MISSED_S = 10.0  # without a stream: then REST stands in for it
 MOST_TRADES = 1000  # of one answer
 _BOOK_LIMITS = {"kraken": 100, "okx": 400}  # what their files take for the depth of the book
+_WHOLE_SECONDS = ("coinbase", "kraken")
 _MAKERS_SIDE = ("coinbase",)  # ccxt passes its side on, which is the maker's
 
 
@@ -110,7 +111,8 @@ class CcxtClient:
 
     @property
     def tells_time(self) -> bool:
-        return bool(self._exchange.has.get("fetchTime"))
+        """Whether its clock can be measured: whole seconds are not enough."""
+        return bool(self._exchange.has.get("fetchTime")) and self.venue not in _WHOLE_SECONDS
 
     async def trades(self, symbol: str, first_id: int, last_id: int) -> tuple[list[Frame], int]:
         """A frame with what the venue's newest trades hold of a span, and the id behind the span: it gives no older."""

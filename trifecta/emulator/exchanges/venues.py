@@ -1,0 +1,119 @@
+"""All exchanges of an emulator: one clock, one fair price, one port."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from trifecta.emulator.config import EmulatorError, Fault, FaultKind
+from trifecta.emulator.exchanges import coinbase, kraken, okx
+from trifecta.emulator.exchanges.dislocations import Dislocation, Dislocations
+from trifecta.emulator.exchanges.market import Exchange
+from trifecta.emulator.exchanges.protocol import Service, Spoken
+from trifecta.emulator.faults import Faults
+
+SPEAKERS: dict[str, tuple[Any, Callable[[Exchange], Spoken]]] = {
+    "kraken": (kraken, kraken.Kraken),
+    "coinbase": (coinbase, coinbase.Coinbase),
+    "okx": (okx, okx.Okx),
+}
+BEAT_MS = 1_000
+MOST_BEHIND_S = 0.5  # a stalled machine makes up for no more than this
+
+
+class Exchanges:
+    """Exchanges beside Binance. `fair` tells prices by Binance's symbols."""
+
+    def __init__(
+        self,
+        names: Iterable[str],
+        bases: Iterable[str],
+        folder: Path,
+        *,
+        seed: int,
+        rate: float,
+        dislocations_per_hour: float,
+        fair: Callable[[], Mapping[str, float]],
+        faults: Faults,
+        now_ms: Callable[[], int],
+    ) -> None:
+        bases = list(bases)
+        self.rate = rate
+        self.dislocations = Dislocations(folder, dislocations_per_hour, seed)
+        self._fair = fair
+        self._now_ms = now_ms
+        self._last_ms = now_ms()
+        self._beat_ms = 0
+        self.services: dict[str, Service] = {}
+        for name in names:
+            speaker, spoken = SPEAKERS[name]
+            exchange = Exchange(speaker.CHARACTER, speaker.listed(bases), folder, seed)
+            if exchange.books:
+                self.services[name] = Service(spoken(exchange), faults, now_ms)
+        self.advance(self._last_ms)
+
+    def routes(self) -> list[web.RouteDef]:
+        return [route for service in self.services.values() for route in service.routes()]
+
+    async def run(self, slice_s: float) -> None:
+        """Advances in real time until cancelled."""
+        while True:
+            self.advance(self._now_ms())
+            await asyncio.sleep(slice_s)
+
+    def advance(self, now_ms: int) -> None:
+        """Lets time pass to `now_ms`."""
+        dt_s = min(max(now_ms - self._last_ms, 0) / 1_000, MOST_BEHIND_S)
+        self._last_ms = max(now_ms, self._last_ms)
+        fair = self._fair()
+        exchanges = [service.spoken.exchange for service in self.services.values()]
+        listed = [(e.character.name, symbol, e.character.taker) for e in exchanges for symbol in e.books]
+        self.dislocations.draw(dt_s, now_ms, listed)
+        for exchange in exchanges:
+            exchange.advance(dt_s, now_ms, self.rate, fair, self.dislocations)
+            exchange.flush()
+        self.dislocations.forget(now_ms)
+        if now_ms - self._beat_ms >= BEAT_MS:
+            self._beat_ms = now_ms
+            for service in self.services.values():
+                service.beat(now_ms)
+
+    def inject(self, fault: Fault) -> None:
+        """What the faults do not do by themselves: cutting connections."""
+        for name, service in self.services.items():
+            if fault.kind is FaultKind.CUT and fault.market in ("", name):
+                service.drop_all()
+
+    def dislocate(self, exchange: str, symbol: str, bps: float, duration_s: float) -> Dislocation:
+        """Lets one exchange stray now.
+
+        Raises:
+            EmulatorError: it does not list the symbol.
+        """
+        if symbol not in (self.services[exchange].spoken.exchange.books if exchange in self.services else ()):
+            known = {name: list(service.spoken.exchange.books) for name, service in self.services.items()}
+            raise EmulatorError(f"exchange, symbol = {exchange!r}, {symbol!r}: expected one of {known}")
+        begun = Dislocation(exchange, symbol, self._last_ms, self._last_ms + round(1_000 * duration_s), bps)
+        self.dislocations.begin(begun)
+        return begun
+
+    def close(self) -> None:
+        for service in self.services.values():
+            service.drop_all()
+            service.spoken.exchange.close()
+
+    def state(self) -> dict[str, Any]:
+        """What each exchange is doing, for `GET /control/state`."""
+        return {
+            name: {
+                "connections": len(service.clients),
+                "frames_sent": service.sent,
+                "symbols": {
+                    symbol: {"last_trade_id": book.trades.last.id if book.trades.last else None}
+                    for symbol, book in service.spoken.exchange.books.items()
+                },
+            }
+            for name, service in self.services.items()
+        }
