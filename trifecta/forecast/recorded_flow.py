@@ -14,6 +14,8 @@ from warehouse.lake import Lake
 from warehouse.sessions import build
 
 TABLE = "orderflow_1s"
+HISTORY_DAYS = 30
+"""A month of seconds is 2.6 million rows, about 2 GB while a data set is built from them."""
 
 _SECONDS = f"""
     select ts_event // 1000000000 as end_s, {", ".join(SECOND)}
@@ -35,7 +37,7 @@ class Recorded:
 def read(
     lake: Lake, venue: str, symbol: str, step_s: int, *, version: int | None = None, since_ns: int = 0
 ) -> Recorded:
-    """Everything the table holds of the instrument; seconds that lack trades are left out, as gaps.
+    """The last `HISTORY_DAYS` that the table holds of the instrument; seconds that lack trades are left out, as gaps.
 
     Args:
         version: of the table; by default the newest.

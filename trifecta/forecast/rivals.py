@@ -10,8 +10,7 @@ import numpy as np
 from trifecta.forecast.baselines import HAR_WINDOWS, HISTORY_MINUTES, Method, rolling
 from trifecta.forecast.dataset import Dataset, Rows
 from trifecta.forecast.folds import Fold
-from trifecta.forecast.inputs import FeatureSet, features
-from trifecta.forecast.minutes import SMALLEST_RANGE, Floats, Minutes, ranges, shift
+from trifecta.forecast.minutes import SMALLEST_RANGE, Floats, Minutes, ranges
 from trifecta.forecast.series import CELL_S, cells
 
 TREES = "trees"
@@ -50,56 +49,57 @@ def baselines(dataset: Dataset, rows: Rows) -> Mapping[Method, Floats]:
 def trees(dataset: Dataset, fold: Fold, rows: Rows, *, seed: int) -> Floats:
     """What gradient-boosted trees, trained on the fold, forecast at these origins; float64 (rows,), log ranges.
 
-    They see what the largest network sees, as last values and means of the window, and what HAR sees. The validation
-    part stops the boosting and sets the level.
+    Of a data set with the extended features they see last values and means of the window, and what HAR sees. The
+    validation part stops the boosting and sets the level.
     """
     import lightgbm  # noqa: PLC0415  training alone needs it
 
-    table = _tree_table(dataset)
     log_range = dataset.outcomes.log_range
+    train, held_out = (_tree_rows(dataset, part) for part in (fold.training, fold.validation))
     settings: dict[str, Any] = {
         "objective": "regression", "learning_rate": 0.03, "num_leaves": 15, "min_data_in_leaf": 50, "verbosity": -1,
         "feature_fraction": 0.7, "bagging_fraction": 0.8, "bagging_freq": 1, "lambda_l2": 1.0, "seed": seed,
         "deterministic": True, "force_row_wise": True, "num_threads": 1,
     }  # fmt: skip
-    train = lightgbm.Dataset(table[fold.training], np.log(log_range[fold.training]))
-    held_out = lightgbm.Dataset(table[fold.validation], np.log(log_range[fold.validation]), reference=train)
+    fitted_on = lightgbm.Dataset(train, np.log(log_range[fold.training]))
+    stopped_by = lightgbm.Dataset(held_out, np.log(log_range[fold.validation]), reference=fitted_on)
     stop = lightgbm.early_stopping(_PATIENCE, verbose=False)
-    model = lightgbm.train(settings, train, _TREES, valid_sets=[held_out], callbacks=[stop])
-    level = float(np.mean(log_range[fold.validation] / np.exp(model.predict(table[fold.validation]))))
-    return np.maximum(level * np.exp(np.asarray(model.predict(table[rows]), np.float64)), SMALLEST_RANGE)
+    model = lightgbm.train(settings, fitted_on, _TREES, valid_sets=[stopped_by], callbacks=[stop])
+    level = float(np.mean(log_range[fold.validation] / np.exp(model.predict(held_out))))
+    made = np.exp(np.asarray(model.predict(_tree_rows(dataset, rows)), np.float64))
+    return np.maximum(level * made, SMALLEST_RANGE)
 
 
-def _tree_table(dataset: Dataset) -> Floats:
-    """float64 (rows, columns): nothing in a row is known later than its step."""
-    parts = [_of_series(features(one.columns, FeatureSet.EXTENDED.names)) for one in dataset.series]
-    table = np.concatenate([np.concatenate(parts), _past_ranges(dataset)], axis=1)
-    hour = 2 * np.pi * (dataset.ends_s % 86_400) / 86_400
-    return np.column_stack((table, np.sin(hour), np.cos(hour)))
+def _tree_rows(dataset: Dataset, rows: Rows) -> Floats:
+    """float64 (rows, columns): nothing in a row is known later than its origin."""
+    means = [_means(dataset.table[:, column], rows) for column in range(dataset.table.shape[1])]
+    hour = 2 * np.pi * (dataset.ends_s[rows] % 86_400) / 86_400
+    return np.column_stack((dataset.table[rows], *means, _past_ranges(dataset, rows), np.sin(hour), np.cos(hour)))
 
 
-def _of_series(shown: Floats) -> Floats:
-    return np.concatenate([shown, *(_mean(shown, steps) for steps in _MEANS)], axis=1)
-
-
-def _mean(values: Floats, steps: int) -> Floats:
-    """Mean of what is known of the last `steps` rows, per column."""
+def _means(values: Floats, rows: Rows) -> Floats:
+    """Means of what is known of the last `_MEANS` values at each row, float64 (rows, means)."""
     known = np.isfinite(values)
-    total = np.cumsum(np.where(known, values, 0.0), axis=0)
-    count = np.cumsum(known, axis=0).astype(np.float64)
-    total[steps:], count[steps:] = total[steps:] - total[:-steps], count[steps:] - count[:-steps]
+    total = np.concatenate(([0.0], np.cumsum(np.where(known, values, 0.0))))
+    count = np.concatenate(([0], np.cumsum(known)))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(total / count)
+        means = [_since(total, rows, steps) / _since(count, rows, steps) for steps in _MEANS]
+    return np.stack(means, axis=1)
 
 
-def _past_ranges(dataset: Dataset) -> Floats:
-    """Mean log range of the last horizons, as HAR takes them."""
-    columns = []
-    for series in dataset.series:
-        log_last = np.log(ranges(Minutes(0, series.columns.high, series.columns.low), dataset.horizon))
-        past = np.stack([shift(log_last, age * dataset.horizon) for age in range(max(HAR_WINDOWS))])
-        columns.append(np.stack([_known_mean(past[:count]) for count in HAR_WINDOWS], axis=1))
-    return np.concatenate(columns)
+def _since(running: Floats, rows: Rows, steps: int) -> Floats:
+    return np.asarray(running[rows + 1] - running[np.maximum(rows + 1 - steps, 0)], np.float64)
+
+
+def _past_ranges(dataset: Dataset, rows: Rows) -> Floats:
+    """Mean log range of the last horizons, as HAR takes them; float64 (rows, terms)."""
+    grids = [Minutes(0, series.columns.high, series.columns.low) for series in dataset.series]
+    log_last = np.log(np.concatenate([ranges(grid, dataset.horizon) for grid in grids]))
+    begin = np.searchsorted(dataset.of, dataset.of[rows])
+    ages = np.arange(max(HAR_WINDOWS))[:, None] * dataset.horizon
+    at = rows - ages
+    past = np.where(at >= begin, log_last[np.maximum(at, 0)], np.nan)
+    return np.stack([_known_mean(past[:count]) for count in HAR_WINDOWS], axis=1)
 
 
 def _known_mean(values: Floats) -> Floats:
