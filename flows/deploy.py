@@ -20,14 +20,14 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from trifecta.ops.parts import POOL
 
 QUEUE = "ingest"
+SCANNING = "scan"
 TRAINING = "training"
-DEPLOYMENT = "ingest/ingest"
 ROOT = Path(__file__).parents[1]
 SILENCE = timedelta(seconds=120)
 """Longer than a server that was away for a minute hears nothing: heartbeats come every 30 s."""
 
 ZOMBIE = "ingest is silent, mark it crashed"
-LONG = ["ingest", "train", "tune"]
+LONG = ["ingest", "scan", "train", "tune"]
 """Flows whose runs would block the next one for ever, if their process and worker died together."""
 ENDED = {"Completed", "Failed", "Cancelled", "Crashed", "Lost"}
 UNFINISHED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
@@ -44,11 +44,11 @@ def prefect(*arguments: str) -> None:
 
 
 async def prepare() -> None:
-    """Makes the work pool, queues of one run at a time for recording and training, and what finds silent runs."""
+    """Makes the work pool, queues of one run at a time for recording, scanning and training, and what finds silent runs."""
     async with get_client() as client:
         with suppress(ObjectAlreadyExists):
             await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
-        for name in (QUEUE, TRAINING):
+        for name in (QUEUE, SCANNING, TRAINING):
             try:
                 queue = await client.read_work_queue_by_name(name, work_pool_name=POOL)
             except ObjectNotFound:
@@ -82,15 +82,15 @@ def deploy() -> None:
     prefect("deploy", "--all")
 
 
-async def start_ingest(*, lives: bool) -> None:
-    """Starts the recorder's run unless one is on its way.
+async def start(flow: str, *, lives: bool) -> None:
+    """Starts the run of a flow that always runs, unless one is on its way.
 
     Args:
         lives: a run outlived its worker. If none did, runs that a dead worker left as Running are marked Lost, or they
             would hold the queue's only slot.
     """
     async with get_client() as client:
-        deployment = await client.read_deployment_by_name(DEPLOYMENT)
+        deployment = await client.read_deployment_by_name(f"{flow}/{flow}")
         unfinished = await client.read_flow_runs(
             deployment_filter=DeploymentFilter.model_validate({"id": {"any_": [deployment.id]}}),
             flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": UNFINISHED}}}),

@@ -15,9 +15,10 @@ import flows.ingest
 import flows.publish
 import flows.quality
 import flows.retention
+import flows.scan
 import flows.train
 import flows.tune  # noqa: F401  (imported while the server starts, so that deploying need not wait for it)
-from flows.deploy import deploy, prefect, prepare, start_ingest
+from flows.deploy import deploy, prefect, prepare, start
 from trifecta.errors import TransientError
 from trifecta.ops import parts
 from trifecta.settings import load
@@ -48,7 +49,8 @@ def main() -> None:
     wait_for_server(PREFECT_API_URL.value())
     asyncio.run(prepare())
     deploy()
-    asyncio.run(start_ingest(lives=parts.ingest_lives(settings)))
+    asyncio.run(start(parts.INGEST, lives=parts.ingest_lives(settings)))
+    asyncio.run(start(parts.SCAN, lives=parts.scan_lives(settings)))
     prefect("worker", "start", "--pool", parts.POOL, "--name", "trifecta")
 
 

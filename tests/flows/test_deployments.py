@@ -21,9 +21,10 @@ import flows.ingest
 import flows.publish
 import flows.quality
 import flows.retention
+import flows.scan
 import flows.train
 import flows.tune
-from flows.deploy import DEPLOYMENT, QUEUE, ROOT
+from flows.deploy import QUEUE, ROOT, SCANNING
 from flows.retry import transient
 from trifecta.lock import FolderLock
 from trifecta.capture.replay import replay
@@ -37,7 +38,7 @@ from warehouse.errors import BusyError
 from warehouse.quality import CheckResult
 
 DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
-LONG_RUNNING = {"ingest"}
+LONG_RUNNING = {"ingest", "scan"}
 SHOWN = (flows.quality.GAPS, flows.quality.LAG)
 
 
@@ -57,11 +58,12 @@ def test_whatever_is_not_long_running_has_a_schedule(deployment: dict[str, Any])
     assert all(schedule.timezone == "UTC" for schedule in schedules)
 
 
-def test_the_recorder_has_a_queue_of_its_own_and_no_lease_that_may_end_it() -> None:
-    ingest = next(one for one in DEPLOYMENTS if f"{one['name']}/{one['name']}" == DEPLOYMENT)
-    assert ingest["work_pool"]["work_queue_name"] == QUEUE
-    assert "concurrency_limit" not in ingest
-    assert ingest["work_pool"]["job_variables"]["stream_output"] is False
+@pytest.mark.parametrize(("name", "queue"), [("ingest", QUEUE), ("scan", SCANNING)])
+def test_what_always_runs_has_a_queue_of_its_own_and_no_lease_that_may_end_it(name: str, queue: str) -> None:
+    deployment = next(one for one in DEPLOYMENTS if one["name"] == name)
+    assert deployment["work_pool"]["work_queue_name"] == queue
+    assert "concurrency_limit" not in deployment
+    assert deployment["work_pool"]["job_variables"]["stream_output"] is False
 
 
 @pytest.mark.parametrize(
@@ -75,21 +77,6 @@ def test_the_recorder_has_a_queue_of_its_own_and_no_lease_that_may_end_it() -> N
 )
 async def test_only_what_may_pass_is_tried_again(error: Exception, again: bool) -> None:
     assert await transient(None, None, Failed(data=error)) is again  # type: ignore[arg-type]
-
-
-async def test_a_second_run_waits_until_the_first_lets_go_of_its_journal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TRIFECTA_DATA_DIR", str(tmp_path))
-    settings, stop = load(), asyncio.Event()
-    folder = settings.journal_dir / "sim_binance"
-    folder.mkdir(parents=True)
-    first = FolderLock(folder)
-    waiting = asyncio.create_task(flows.ingest.wait_for_turn.fn(settings, stop))
-    done, _ = await asyncio.wait({waiting}, timeout=3 * flows.ingest.POLL_S)
-    assert not done
-    first.release()
-    await asyncio.wait_for(waiting, 10)
 
 
 def test_checks_that_found_something_come_first_with_a_sample() -> None:

@@ -70,6 +70,11 @@ def ingest_lives(settings: Settings) -> bool:
     return any(name.startswith(INGEST) for name in processes.living(settings.run_dir))
 
 
+def scan_lives(settings: Settings) -> bool:
+    """Whether a flow run scans."""
+    return any(name.startswith(f"{SCAN}-") for name in processes.living(settings.run_dir))
+
+
 def installed(*modules: str) -> bool:
     return all(find_spec(module) is not None for module in modules)
 

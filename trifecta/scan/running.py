@@ -49,7 +49,7 @@ class Scanning:
         self._settings = settings
         self._clock = clock
         self._engines = Engines(settings, clock) if finders is None else None
-        self._finders: dict[Engine, Finder] = dict(finders if self._engines is None else self._engines.finders)
+        self._finders: dict[Engine, Finder] = {**(finders or {}), **(self._engines.finders if self._engines else {})}
         self._cycle = cycle
         self._lake = Lake(settings.lake)
         self._chronicle = Chronicle()
