@@ -44,7 +44,7 @@ def prefect(*arguments: str) -> None:
 
 
 async def prepare() -> None:
-    """Makes the work pool, queues of one run at a time for recording, scanning and training, and what finds silent runs."""
+    """Makes the work pool, queues of one run at a time for what must not run twice, and what finds silent runs."""
     async with get_client() as client:
         with suppress(ObjectAlreadyExists):
             await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
