@@ -15,17 +15,19 @@ import zmq
 import zmq.asyncio
 
 from trifecta.errors import SettingsError
-from trifecta.market.events import OrderFlow, Quote
+from trifecta.market.events import BinarySignal, OrderFlow, Quote
 
 HIGH_WATER_MARK = 10_000  # messages a slow subscriber may fall behind before it loses the oldest
 SECONDS_TOPIC = b"second/"
 QUOTES_TOPIC = b"quote/"
+SIGNALS_TOPIC = b"signal/"
 OPPORTUNITIES_TOPIC = b"opportunities/"
 LAST_PORT = 65535
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_second = msgspec.msgpack.Decoder(OrderFlow).decode
 _decode_quote = msgspec.msgpack.Decoder(Quote).decode
+_decode_signal = msgspec.msgpack.Decoder(BinarySignal).decode
 _Row = TypeVar("_Row")
 
 
@@ -60,6 +62,9 @@ class Publisher:
     def quote(self, row: Quote) -> None:
         self._socket.send_multipart((QUOTES_TOPIC + row.venue.encode(), _encode(row)), zmq.NOBLOCK)
 
+    def signal(self, row: BinarySignal) -> None:
+        self._socket.send_multipart((SIGNALS_TOPIC + row.venue.encode(), _encode(row)), zmq.NOBLOCK)
+
     def opportunities(self, snapshot: bytes) -> None:
         """Sends what the scanners see, as they encoded it: the bus stands below them."""
         self._socket.send_multipart((OPPORTUNITIES_TOPIC, snapshot), zmq.NOBLOCK)
@@ -90,6 +95,11 @@ def quotes(address: str) -> AsyncGenerator[Quote, None]:
 def opportunities(address: str, decode: Callable[[bytes], _Row]) -> AsyncGenerator[_Row, None]:
     """What the scanners see, whenever it changes."""
     return _rows(address, OPPORTUNITIES_TOPIC, decode)
+
+
+def signals(address: str) -> AsyncGenerator[BinarySignal, None]:
+    """Binary signals of every source, as they are published."""
+    return _rows(address, SIGNALS_TOPIC, _decode_signal)
 
 
 async def _rows(address: str, topic: bytes, decode: Callable[[bytes], _Row]) -> AsyncGenerator[_Row, None]:

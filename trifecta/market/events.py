@@ -156,6 +156,20 @@ class Quote(msgspec.Struct, frozen=True):
     ask_qty: float
 
 
+class BinarySignal(msgspec.Struct, frozen=True):
+    """A bet on the price of a pair some seconds from its receipt, as its source claims it."""
+
+    venue: str  # the source
+    symbol: str  # the pair, as forex names it
+    signal_id: str
+    ts_event: int  # when the source made it, ns
+    ts_recv: int
+    direction: int  # 1 call: the price rises, -1 put: it falls
+    probability: float  # of winning, 0..1
+    expiry_s: int
+    payout: float  # profit of a won bet per unit staked
+
+
 class OrderFlow(msgspec.Struct, frozen=True):
     """Order flow of the 60 s that end at `ts_event`, closed once a second. Formulas: `features/orderflow.py`.
 
