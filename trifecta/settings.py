@@ -143,7 +143,7 @@ class TradeSettings(BaseModel, extra="forbid"):
     latency_ms: float = Field(50.0, ge=0)
     reconcile_s: float = Field(5.0, gt=0)
     live: LiveSettings = LiveSettings()
-    keys: dict[str, KeySettings] = {}
+    credentials: dict[str, KeySettings] = {}
 
 
 class LogSettings(BaseModel, extra="forbid"):

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from trifecta.errors import SettingsError
 from trifecta.settings import Market, Settings, is_loopback, load
@@ -180,3 +181,14 @@ def test_places_follow_the_data_folder_unless_named(tmp_path: Path) -> None:
     assert settings.lake == str(tmp_path / "d" / "lake")
     assert settings.ledger == f"sqlite:///{tmp_path / 'd' / 'ledger.db'}"
     assert load(lake_uri="s3://bucket/lake").lake == "s3://bucket/lake"
+
+
+def test_no_setting_bears_a_name_that_hides_what_a_model_is() -> None:
+    """A field `keys` would make `dict(model)`, by which Prefect looks into a task's arguments, call the field."""
+
+    def look(value: object) -> None:
+        if isinstance(value, BaseModel):
+            for inner in dict(value).values():
+                look(inner)
+
+    look(load())
