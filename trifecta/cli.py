@@ -375,6 +375,39 @@ def evaluate(
     _print_either(rows, judging.table(rows), json)
 
 
+Why = Annotated[str, typer.Argument(help="Why; kept in the ledger and shown.")]
+
+
+@app.command(epilog="Example: trifecta halt 'spread looks wrong'")
+def halt(reason: Why, json: Json = False) -> None:
+    """Stop every new order in every process at once, until `trifecta resume`; it survives restarts."""
+    from trifecta.clock import SystemClock
+    from trifecta.ops import trading
+
+    found = trading.stop(_settings(), SystemClock(), reason)
+    _print_either(found, f"halted by {found.actor}: {found.reason}", json)
+
+
+@app.command(epilog="Example: trifecta resume 'spread was right'")
+def resume(reason: Why, json: Json = False) -> None:
+    """Allow orders again after a halt; the maximum drawdown counts anew from now."""
+    from trifecta.clock import SystemClock
+    from trifecta.ops import trading
+
+    found = trading.resume(_settings(), SystemClock(), reason)
+    _print_either(found, "orders are allowed", json)
+
+
+@app.command(epilog="Example: trifecta audit")
+def audit(json: Json = False) -> None:
+    """Recompute the whole ledger from its fills and deposits, and show what does not add up."""
+    from trifecta.ops import trading
+
+    found = trading.audit(_settings())
+    _print_either(found, "\n".join(found) or "the ledger adds up", json)
+    raise typer.Exit(PROBLEM if found else OK)
+
+
 @app.command(epilog="Example: trifecta sql -c 'select venue, symbol, count(*) from trades group by all'")
 def sql(
     command: Annotated[str, typer.Option("-c", "--command", help="Answer this and end; without it: a prompt.")] = "",

@@ -71,6 +71,9 @@ OPERATIONS = [
     ("/mt5/ticks", "POST"),
     ("/mt5/bars", "POST"),
     ("/opportunities", "GET"),
+    ("/halt", "GET"),
+    ("/halt", "POST"),
+    ("/resume", "POST"),
 ]
 
 

@@ -25,6 +25,7 @@ from trifecta.serve.answers import SIMPLE_PATH, Prepared, simple
 from trifecta.serve.archive import ArchiveError
 from trifecta.serve.champions import Champions
 from trifecta.serve.front import Front
+from trifecta.serve.halting import Switch, add_halt
 from trifecta.serve.health import STARTED, STOPPED, health, switch_collection
 from trifecta.serve.metrics import render
 from trifecta.serve.models import Models, add_models
@@ -51,6 +52,7 @@ _TROUBLE: dict[int | str, dict[str, Any]] = {
     503: {"model": replies.Trouble, "description": "Stale or not ready; see `reason` and `Retry-After`"},
 }
 _REFUSED: dict[int | str, dict[str, Any]] = {status: _TROUBLE[status] for status in (401, 422)}
+_UNREADABLE = {"model": replies.Trouble, "description": "The body is not JSON"}
 _PUSHED: dict[int | str, dict[str, Any]] = {
     413: {"model": replies.Trouble, "description": "More than 1 MiB or 2000 rows; send smaller batches"},
     503: {"model": replies.Trouble, "description": "The journal takes nothing now; send the batch again"},
@@ -91,6 +93,7 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
     champions = Champions(service)
     terminals = Terminals(settings, service.clock)
     opportunities = Opportunities(settings, service.clock)
+    switch = Switch(settings, service.clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -104,6 +107,7 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
             await champions.stop()
             await upkeep.stop()
             await terminals.close()
+            switch.close()
 
     app = FastAPIOffline(
         title="Trifecta sidecar",
@@ -120,6 +124,7 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
     add_terminals(app, terminals, _PUSHED)
     add_opportunities(app, opportunities, _REFUSED | {503: _TROUBLE[503]})
     add_models(app, Models(service, champions), _TROUBLE, _REFUSED | {503: _TROUBLE[503]})
+    add_halt(app, switch, _REFUSED | {400: _UNREADABLE, 503: _TROUBLE[503]})
     return Front(app, service, upkeep, champions, opportunities)
 
 
