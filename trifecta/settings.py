@@ -40,7 +40,15 @@ class VenueSettings(BaseModel, extra="forbid"):
     """For USD-M's trades by id: without it a gap is filled from the newest trades alone, and the rest of it is lost."""
 
 
-_VENUES = {"binance": VenueSettings(), "binance_usdm": VenueSettings(symbols=["BTCUSDT", "ETHUSDT"])}
+_ASSETS = ("BTC", "ETH", "SOL", "XRP", "ADA", "DOGE", "LTC")
+_VENUES = {
+    "binance": VenueSettings(symbols=["PAXGUSDT", *(f"{asset}USDT" for asset in _ASSETS)]),
+    "binance_usdm": VenueSettings(symbols=["BTCUSDT", "ETHUSDT"]),
+    "kraken": VenueSettings(symbols=[f"{asset}/USDT" for asset in _ASSETS]),
+    # Lists LTC against dollars alone.
+    "coinbase": VenueSettings(symbols=[f"{asset}-{'USD' if asset == 'LTC' else 'USDT'}" for asset in _ASSETS]),
+    "okx": VenueSettings(symbols=[f"{asset}-USDT" for asset in _ASSETS]),
+}
 
 
 class CaptureSettings(BaseModel, extra="forbid"):
@@ -261,6 +269,10 @@ class Settings(BaseSettings):
     emulator_port: int = Field(8900, ge=1, le=65535)
     emulator_rate: float = Field(100.0, gt=0, le=100_000)
     emulator_seed: int = 7
+    emulator_exchange_rate: float = Field(3.0, ge=0, le=1_000)
+    """Changes a second of each book at the emulated exchanges beside Binance."""
+    emulator_dislocations: float = Field(6.0, ge=0)
+    """How often an hour one of them strays from the fair price."""
 
     venues: dict[str, VenueSettings] = _VENUES
     mt5: Mt5Settings = Mt5Settings()

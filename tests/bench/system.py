@@ -106,7 +106,10 @@ def _running(rate: int) -> Iterator[System]:
             "TRIFECTA_API_PORT": str(api_port),
             "TRIFECTA_EMULATOR_PORT": str(emulator_port),
             "TRIFECTA_BUS_ADDRESS": address,
-            "TRIFECTA_VENUES": msgspec.json.encode({venue: {"symbols": SYMBOLS} for venue in VENUES}).decode(),
+            "TRIFECTA_VENUES": msgspec.json.encode(
+                {venue: {"symbols": SYMBOLS} for venue in VENUES}
+                | {venue: {"enabled": False} for venue in ("kraken", "coinbase", "okx")}
+            ).decode(),
         }
 
         def start(name: str, *command: str) -> subprocess.Popen[bytes]:

@@ -69,6 +69,8 @@ class Stage:
             "TRIFECTA_DATA_DIR": str(self.data),
             "TRIFECTA_EMULATOR_PORT": port,
             "TRIFECTA_BUS_ADDRESS": f"tcp://127.0.0.1:{free_port()}",
+            **{f"TRIFECTA_VENUES__{name}__ENABLED": "false" for name in ("KRAKEN", "COINBASE", "OKX")},
+            "TRIFECTA_VENUES__BINANCE__SYMBOLS": '["PAXGUSDT", "BTCUSDT", "ETHUSDT"]',
             "TRIFECTA_CAPTURE__FLUSH_S": "1",
             "TRIFECTA_CAPTURE__SNAPSHOT_S": "30",
             "TRIFECTA_CAPTURE__SILENCE_S": "2",

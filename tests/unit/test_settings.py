@@ -38,7 +38,9 @@ def test_defaults_need_no_file_and_no_variable() -> None:
         4200,
         8501,
     )
-    assert settings.venues["binance"].symbols == ["PAXGUSDT", "BTCUSDT", "ETHUSDT"]
+    assert list(settings.venues) == ["binance", "binance_usdm", "kraken", "coinbase", "okx"]
+    assert settings.venues["binance"].symbols[:3] == ["PAXGUSDT", "BTCUSDT", "ETHUSDT"]
+    assert settings.venues["coinbase"].symbols[-2:] == ["DOGE-USDT", "LTC-USD"]
 
 
 def test_arguments_win_over_environment_over_dotenv_over_toml(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +60,8 @@ def test_a_setting_of_one_venue_leaves_the_others_as_they_are(monkeypatch: pytes
     monkeypatch.setenv("TRIFECTA_VENUES__BINANCE__SYMBOLS", '["XRPUSDT"]')
     monkeypatch.setenv("TRIFECTA_VENUES__BINANCE_USDM__ENABLED", "false")
     recorded = {name: (venue.enabled, venue.symbols) for name, venue in load().venues.items()}
-    assert recorded == {
+    untouched = {name: (True, load().venues[name].symbols) for name in ("kraken", "coinbase", "okx")}
+    assert recorded == untouched | {
         "binance": (True, ["XRPUSDT"]),
         "binance_usdm": (False, ["BTCUSDT", "ETHUSDT"]),
         "binance_coinm": (True, ["BTCUSD_PERP"]),

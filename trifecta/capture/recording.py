@@ -20,7 +20,7 @@ from trifecta.capture.journal import JournalWriter
 from trifecta.capture.pipeline import Pipeline
 from trifecta.capture.segments import segments
 from trifecta.capture.sink import Sink
-from trifecta.capture.sources import source_of, together
+from trifecta.capture.venue_source import source_of, together
 from trifecta.clock import NS_PER_S, Clock
 from trifecta.errors import TransientError
 from trifecta.lock import is_held

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 DASHBOARD = ROOT / "streamlit_app" / "Home.py"
 POOL = "trifecta"
 MARKETS = {"binance": "spot", "binance_usdm": "usdm"}
+EXCHANGES = ("kraken", "coinbase", "okx")
 
 RECORDER = "recorder"
 SIDECAR = "sidecar"
@@ -138,7 +140,9 @@ def child_environment(settings: Settings) -> dict[str, str]:
 def emulator(settings: Settings, wish: Wish) -> Part:
     """The venues on loopback: generated, or playing `wish.recorded`."""
     enabled = {name: venue for name, venue in settings.venues.items() if venue.enabled}
-    symbols = dict.fromkeys(symbol for venue in enabled.values() for symbol in venue.symbols)
+    exchanges = [name for name in enabled if name in EXCHANGES]
+    markets = [MARKETS[name] for name in enabled if name in MARKETS] or [MARKETS["binance"]]
+    symbols = dict.fromkeys(_emulated(name, symbol) for name, venue in enabled.items() for symbol in venue.symbols)
     played = ("--recorded", *map(str, wish.recorded), "--speed", str(wish.speed)) if wish.recorded else ()
     return Part(
         EMULATOR,
@@ -146,12 +150,19 @@ def emulator(settings: Settings, wish: Wish) -> Part:
             *(sys.executable, "-m", "trifecta.emulator", "--port", str(settings.emulator_port)),
             *("--folder", str(settings.data_dir.absolute() / "emulator")),
             *("--seed", str(settings.emulator_seed), "--rate", str(settings.emulator_rate)),
-            *("--symbols", *symbols, "--markets", *(MARKETS[name] for name in enabled if name in MARKETS)),
+            *("--symbols", *symbols, "--markets", *markets, "--exchanges", *exchanges),
+            *("--exchange-rate", str(settings.emulator_exchange_rate)),
+            *("--dislocations", str(settings.emulator_dislocations)),
             *played,
         ),
         child_environment(settings),
         probe=f"{settings.emulator_url}/control/state",
     )
+
+
+def _emulated(venue: str, symbol: str) -> str:
+    """Binance's symbol of the same asset: its price is the one that every exchange quotes around."""
+    return symbol if venue in MARKETS else re.split(r"[-/]", symbol)[0] + "USDT"
 
 
 def sidecar(settings: Settings) -> Part:

@@ -30,11 +30,15 @@ TOML = """\
 
 #[venues.binance]
 #enabled = true
-#symbols = ["PAXGUSDT", "BTCUSDT", "ETHUSDT"]
+#symbols = ["PAXGUSDT", "BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT", "DOGEUSDT", "LTCUSDT"]
 
 #[venues.binance_usdm]
 #enabled = true
 #symbols = ["BTCUSDT", "ETHUSDT"]
+
+#[venues.kraken]             # coinbase and okx likewise; any other venue of ccxt by its name there
+#enabled = true
+#symbols = ["BTC/USDT", "ETH/USDT", "SOL/USDT", "XRP/USDT", "ADA/USDT", "DOGE/USDT", "LTC/USDT"]
 
 #[capture]
 #flush_s = 5.0               # how often rows are committed to the lake
