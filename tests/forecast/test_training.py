@@ -129,10 +129,10 @@ def test_network_has_its_three_heads_and_the_lstm_the_weights_stated(name: str) 
         assert model.count_params() == 134_661
 
 
-def test_killed_training_goes_on_with_the_next_network_and_ends_like_one_that_was_not(
-    series: Series, brief: Contest, tmp_path: Path
+def test_killed_ensemble_goes_on_with_its_next_member_and_serves_the_mean_of_both(
+    series: Series, tmp_path: Path
 ) -> None:
-    plan = replace(BRIEF, networks=("lstm", "transformer"))
+    plan = replace(BRIEF, networks=("ensemble",))
 
     def killed(step: Step) -> None:
         if step.what.startswith("transformer"):
@@ -140,12 +140,16 @@ def test_killed_training_goes_on_with_the_next_network_and_ends_like_one_that_wa
 
     with pytest.raises(KeyboardInterrupt):
         hold([series], plan, runs=Runs(tmp_path), on_step=killed)
-    assert [path.name for path in tmp_path.iterdir()] == ["lstm-0.npz"]
+    assert [path.name for path in tmp_path.iterdir()] == ["lstm_extended-0.npz"]
     told: list[str] = []
     went_on = hold([series], plan, runs=Runs(tmp_path), on_step=lambda step: told.append(step.what))
     assert not any(what.startswith("lstm") for what in told)
-    np.testing.assert_array_equal(went_on.runs["lstm"].test.range, brief.runs["lstm"].test.range)
-    assert {"lstm", "transformer"} <= set(went_on.contenders)
+    written = versions.write(tmp_path, draft_of(went_on, Recorded(series, TABLE, 1), 0, data=""))
+    assert set(written.graphs) == {"model_0.onnx", "model_1.onnx"}
+    row = int(went_on.last.fold.test[went_on.last.kept][-1])
+    window = went_on.datasets[FeatureSet.EXTENDED].table[row - STEPS + 1 : row + 1]
+    said = Graph(written).predict(window).log_range
+    assert said == pytest.approx(went_on.contenders["ensemble"].forecast.log_range[-1], rel=1e-4)
 
 
 def test_network_whose_features_no_source_gives_is_refused_by_name(series: Series) -> None:

@@ -85,8 +85,10 @@ def train(
         version: of the table of order flow; by default that of the killed run that is gone on with, or the newest.
 
     Raises:
-        DataError: there is too little to train, calibrate or judge; the message says how much is missing.
+        DataError: the network is not known, or there is too little to train, calibrate or judge; the message says how
+            much is missing.
     """
+    members_of(job.network)
     work = models / WORK / key(job, VERSION)
     recorded = _recorded(job, lake, work, clock, version)
     contest = hold([recorded.series], job.plan, runs=Runs(work), on_step=on_step)
