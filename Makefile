@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: up down install test lint types bench clean
+.PHONY: up down install test lint docs bench clean
 
 up: install  ## Install, prepare the data folder, run the whole system until Ctrl-C
 	$(BIN)/trifecta init
@@ -30,6 +30,9 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: install  ## Build the documentation into site/; a link that leads nowhere is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 bench: install  ## Print every figure as a ratio against a peer or a limit measured in the same run
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import recorded as recorded_data
+from tests.running import System, running
 
 
 @pytest.fixture(scope="session")
 def recorded() -> Path:
     """The folder of recorded market data; a test that needs it is skipped without it, and fails in CI."""
     return recorded_data.folder()
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The whole system as a person runs it, without Prefect; started once."""
+    with running(tmp_path_factory.mktemp("system"), "--no-prefect") as found:
+        yield found

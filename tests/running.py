@@ -1,0 +1,117 @@
+"""A running system for tests that need one: everything on ports of its own, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[1]
+PATIENCE_S = 120.0
+NAMES = ("API_PORT", "PREFECT_PORT", "DASHBOARD_PORT", "EMULATOR_PORT")
+DEFAULTS = {"8000": "API_PORT", "4200": "PREFECT_PORT", "8501": "DASHBOARD_PORT", "8900": "EMULATOR_PORT"}
+
+
+def ports() -> dict[str, str]:
+    """Settings with ports that are free; the bus takes two neighbours."""
+    with ExitStack() as held:
+        numbers = []
+        for _ in NAMES:
+            probe = held.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            numbers.append(probe.getsockname()[1])
+        bus = _pair()
+    return {
+        **{f"TRIFECTA_{name}": str(number) for name, number in zip(NAMES, numbers, strict=True)},
+        "TRIFECTA_BUS_ADDRESS": f"tcp://127.0.0.1:{bus}",
+    }
+
+
+def _pair() -> int:
+    """A free port whose neighbour above is free too."""
+    for _ in range(100):
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            number: int = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", number + 1))
+            except OSError:
+                continue
+            return number
+    raise OSError("no two free ports beside each other")
+
+
+@dataclass(frozen=True)
+class System:
+    """Where everything of the running system is."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    @property
+    def api(self) -> str:
+        return f"http://127.0.0.1:{self.environment['TRIFECTA_API_PORT']}"
+
+    @property
+    def dashboard(self) -> str:
+        return f"http://127.0.0.1:{self.environment['TRIFECTA_DASHBOARD_PORT']}"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def here(self, text: str) -> str:
+        """`text` with the ports of this system in place of the usual ones."""
+        for number, name in DEFAULTS.items():
+            text = text.replace(f"127.0.0.1:{number}", f"127.0.0.1:{self.environment[f'TRIFECTA_{name}']}")
+        return text
+
+
+@contextmanager
+def running(folder: Path, *arguments: str, **settings: str) -> Iterator[System]:
+    """`trifecta up` with these arguments, from when it serves a range until the block ends."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRIFECTA_", "PREFECT_"))}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    own = {"TRIFECTA_DATA_DIR": str(folder / "data"), "TRIFECTA_EMULATOR_RATE": "60", **ports(), **settings}
+    system = System(folder, {**kept, "PATH": path, "PYTHONPATH": str(ROOT), **own})
+    log = folder / "up.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "trifecta", "up", *arguments],
+            cwd=folder,
+            env=system.environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _wait(process, f"{system.api}/market-range/simple", log)
+        if "--no-dashboard" not in arguments:
+            _wait(process, f"{system.dashboard}/_stcore/health", log)
+        yield system
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Returns once `url` answers 200."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        assert process.poll() is None, log.read_text()
+        try:
+            if httpx.get(url, timeout=2).is_success:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.2)
+    raise AssertionError(f"{url} did not answer within {PATIENCE_S:g} s:\n{log.read_text()}")
