@@ -9,9 +9,16 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from warehouse.ledger import decision_stages, decisions
+
+_TRADED = select(decisions.c.id).where(
+    decisions.c.portfolio == bindparam("portfolio"),
+    decisions.c.opportunity_id == bindparam("opportunity"),
+    decisions.c.verdict == "approved",
+)
+_INSERT, _INSERT_STAGES = insert(decisions), insert(decision_stages)
 
 
 class Outcome(StrEnum):
@@ -64,30 +71,30 @@ def attempts(connection: Connection, portfolio: str, opportunity_id: str) -> int
 
 def traded(connection: Connection, portfolio: str, opportunity_id: str) -> str | None:
     """The id of the decision that traded this opportunity; None where none has."""
-    own = (decisions.c.portfolio == portfolio) & (decisions.c.opportunity_id == opportunity_id)
-    approved = decisions.c.verdict == Outcome.APPROVED.value
-    return connection.execute(select(decisions.c.id).where(own, approved)).scalar_one_or_none()
+    asked = {"portfolio": portfolio, "opportunity": opportunity_id}
+    return connection.execute(_TRADED, asked).scalar_one_or_none()
 
 
 def record(connection: Connection, decision: Decision) -> None:
     """Writes the decision and its stages; a second trade of one opportunity is an IntegrityError."""
     connection.execute(
-        insert(decisions).values(
-            id=decision.id,
-            opportunity_id=decision.opportunity_id,
-            portfolio=decision.portfolio,
-            engine=decision.engine,
-            mode=decision.mode,
-            fill_model=decision.fill_model,
-            trigger=decision.trigger,
-            ts_ns=decision.ts_ns,
-            verdict=decision.outcome.value,
-            reason=decision.reason,
-            inputs=_json(decision.inputs),
-        )
+        _INSERT,
+        {
+            "id": decision.id,
+            "opportunity_id": decision.opportunity_id,
+            "portfolio": decision.portfolio,
+            "engine": decision.engine,
+            "mode": decision.mode,
+            "fill_model": decision.fill_model,
+            "trigger": decision.trigger,
+            "ts_ns": decision.ts_ns,
+            "verdict": decision.outcome.value,
+            "reason": decision.reason,
+            "inputs": _json(decision.inputs),
+        },
     )
     if decision.stages:
-        connection.execute(insert(decision_stages), [_stage(decision.id, *one) for one in enumerate(decision.stages)])
+        connection.execute(_INSERT_STAGES, [_stage(decision.id, *one) for one in enumerate(decision.stages)])
 
 
 def _stage(decision: str, seq: int, stage: Stage) -> dict[str, object]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from trifecta.clock import NS_PER_S
 from trifecta.decide.portfolio import Valuation
@@ -17,7 +17,19 @@ from trifecta.market.orders import Draft, OrderSide, OrderStatus, Terms
 from warehouse.ledger import marks, orders
 
 MARK_FRESH_S = 60
-_LIVING = orders.c.status.in_([OrderStatus.PENDING.value, OrderStatus.OPEN.value])
+_OWN = orders.c.portfolio == bindparam("portfolio")
+_RECENT = orders.c.intended_at > bindparam("since_ns")
+_LIVING = select(
+    orders.c.venue, orders.c.base, orders.c.quote, orders.c.side, orders.c.qty, orders.c.filled_qty, orders.c.notional,
+    orders.c.reduces,
+).where(_OWN, orders.c.status.in_([OrderStatus.PENDING.value, OrderStatus.OPEN.value]))  # fmt: skip
+_TWINS = select(
+    orders.c.client_order_id, orders.c.venue, orders.c.symbol, orders.c.side, orders.c.qty, orders.c.price
+).where(_OWN, _RECENT, orders.c.status != OrderStatus.REJECTED.value)  # fmt: skip
+_COUNT = select(func.count()).where(_OWN, _RECENT)
+_MARK = select(marks.c.price).where(
+    marks.c.venue == bindparam("venue"), marks.c.symbol == bindparam("symbol"), marks.c.ts_ns > bindparam("since_ns")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +96,7 @@ def oversold(connection: Connection, portfolio: str, drafts: Sequence[Draft], va
 
 def twin(connection: Connection, portfolio: str, drafts: Iterable[Draft], since_ns: int) -> str | None:
     """The id of a recent order that one of the drafts repeats."""
-    recent = connection.execute(
-        select(orders.c.client_order_id, orders.c.venue, orders.c.symbol, orders.c.side, orders.c.qty, orders.c.price)
-        .where(orders.c.intended_at > since_ns, orders.c.portfolio == portfolio)
-        .where(orders.c.status != OrderStatus.REJECTED.value)
-    ).all()
+    recent = connection.execute(_TWINS, {"portfolio": portfolio, "since_ns": since_ns}).all()
     known = {(row.venue, row.symbol, row.side, row.qty, row.price): str(row.client_order_id) for row in recent}
     keys = ((d.terms.venue, d.terms.symbol, d.side.value, d.qty, d.price) for d in drafts)
     return next((known[key] for key in keys if key in known), None)
@@ -96,16 +104,14 @@ def twin(connection: Connection, portfolio: str, drafts: Iterable[Draft], since_
 
 def orders_since(connection: Connection, portfolio: str, since_ns: int) -> int:
     """How many orders were intended after that time."""
-    counted = select(func.count()).where(orders.c.intended_at > since_ns, orders.c.portfolio == portfolio)
-    return int(connection.execute(counted).scalar_one())
+    return int(connection.execute(_COUNT, {"portfolio": portfolio, "since_ns": since_ns}).scalar_one())
 
 
 def fresh_mark(connection: Connection, terms: Terms, now_ns: int) -> Decimal | None:
     """The instrument's mark, where it is young enough to measure a price by."""
-    own = (marks.c.venue == terms.venue) & (marks.c.symbol == terms.symbol)
-    recent = marks.c.ts_ns > now_ns - MARK_FRESH_S * NS_PER_S
-    return connection.execute(select(marks.c.price).where(own, recent)).scalar_one_or_none()
+    asked = {"venue": terms.venue, "symbol": terms.symbol, "since_ns": now_ns - MARK_FRESH_S * NS_PER_S}
+    return connection.execute(_MARK, asked).scalar_one_or_none()
 
 
 def _living(connection: Connection, portfolio: str) -> Sequence[Row[Any]]:
-    return connection.execute(select(orders).where(orders.c.portfolio == portfolio, _LIVING)).all()
+    return connection.execute(_LIVING, {"portfolio": portfolio}).all()

@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from trifecta.clock import NS_PER_S
 from trifecta.decide import exposure, halt
@@ -24,6 +24,8 @@ from warehouse.ledger import risk_state
 
 _BASIS_POINTS = Decimal(10_000)
 _FUTURE_NS = NS_PER_S
+_STATE = select(risk_state).where(risk_state.c.portfolio == bindparam("own"))
+_CHANGE = update(risk_state).where(risk_state.c.portfolio == bindparam("own"))
 
 
 class Rule(StrEnum):
@@ -145,7 +147,7 @@ class Risk:
 
     def booked(self, connection: Connection, portfolio: str, pnl: Decimal, now_ns: int) -> None:
         """Counts a decision's outcome, within the transaction that books it."""
-        row = connection.execute(select(risk_state).where(risk_state.c.portfolio == portfolio)).one_or_none()
+        row = connection.execute(_STATE, {"own": portfolio}).one_or_none()
         if row is None or pnl == 0:
             return
         if pnl > 0:
@@ -160,7 +162,7 @@ class Risk:
     def _today(self, connection: Connection, portfolio: str, equity: Decimal, now_ns: int) -> State:
         """The state with what time alone has changed: a new day, a cooldown that is over, a new peak."""
         day = datetime.fromtimestamp(now_ns / NS_PER_S, self._zone).date().isoformat()
-        row = connection.execute(select(risk_state).where(risk_state.c.portfolio == portfolio)).one_or_none()
+        row = connection.execute(_STATE, {"own": portfolio}).one_or_none()
         if row is None:
             state = State(day, equity, 0, 0, None, equity)
             connection.execute(insert(risk_state).values(portfolio=portfolio, updated_at=now_ns, **_columns(state)))
@@ -276,5 +278,4 @@ def _columns(state: State) -> Mapping[str, object]:
 
 
 def _write(connection: Connection, portfolio: str, now_ns: int, **changes: object) -> None:
-    own = risk_state.c.portfolio == portfolio
-    connection.execute(update(risk_state).where(own).values(updated_at=now_ns, **changes))
+    connection.execute(_CHANGE, {"own": portfolio, "updated_at": now_ns, **changes})

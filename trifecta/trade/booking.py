@@ -6,14 +6,46 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from trifecta.decide.portfolio import Valuation, value
 from trifecta.market.money import product
 from trifecta.market.orders import Fill, Liquidity, Order, OrderSide
 from trifecta.trade.lots import Closure, Lot, Matched, match
 from trifecta.trade.posting import Account, Entry, Kind, Posting, post
-from warehouse.ledger import closures, equity, fills, lots, marks, orders, positions
+from warehouse.ledger import Amount, closures, equity, fills, lots, marks, orders, positions
+
+_KNOWN = select(fills.c.id).where(
+    *(fills.c[name] == bindparam(f"own_{name}") for name in ("portfolio", "venue", "symbol", "venue_fill_id"))
+)
+_INSERT_FILL, _INSERT_LOT, _INSERT_CLOSURES = insert(fills), insert(lots), insert(closures)
+_INSERT_POSITION, _INSERT_EQUITY, _INSERT_MARK = insert(positions), insert(equity), insert(marks)
+_PLACE = ("portfolio", "engine", "venue", "symbol")
+_LOTS = (
+    select(lots.c.id, lots.c.qty_left, lots.c.cost_left)
+    .where(*(lots.c[name] == bindparam(f"own_{name}") for name in _PLACE), lots.c.qty_left != 0)
+    .order_by(lots.c.id)
+)
+_HOLD = (
+    update(positions)
+    .where(*(positions.c[name] == bindparam(f"own_{name}") for name in _PLACE))
+    .values(
+        qty=positions.c.qty + bindparam("more_qty", type_=Amount),
+        cost=positions.c.cost + bindparam("more_cost", type_=Amount),
+    )
+)
+_FILLED = (
+    update(orders)
+    .where(orders.c.client_order_id == bindparam("own"))
+    .values(
+        filled_qty=orders.c.filled_qty + bindparam("more_qty", type_=Amount),
+        filled_notional=orders.c.filled_notional + bindparam("more_notional", type_=Amount),
+    )
+)
+_LEAVE = update(lots).where(lots.c.id == bindparam("own"))
+_MARKED = (marks.c.venue == bindparam("own_venue")) & (marks.c.symbol == bindparam("own_symbol"))
+_MARK = update(marks).where(_MARKED, marks.c.ts_ns <= bindparam("now_ns"))
+_IS_MARKED = select(marks.c.ts_ns).where(_MARKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +79,19 @@ def book(connection: Connection, order: Order, fill: Fill, now_ns: int, side: Or
     _store_position(connection, order, effect.qty, matched.cost_change)
     post(connection, _posting(order, fill, fill_id, effect, matched, now_ns))
     if fill.liquidity is not Liquidity.SETTLEMENT:
-        done = {"filled_qty": orders.c.filled_qty + fill.qty, "filled_notional": orders.c.filled_notional + notional}
-        connection.execute(update(orders).where(orders.c.client_order_id == order.client_order_id).values(**done))
+        more = {"more_qty": fill.qty, "more_notional": notional}
+        connection.execute(_FILLED, {"own": order.client_order_id, **more})
     mark(connection, order.venue, order.symbol, fill.price, fill.ts_event)
     return True
 
 
 def mark(connection: Connection, venue: str, symbol: str, price: Decimal, ts_ns: int) -> None:
     """Values positions of the instrument at `price` from now on, where no newer mark is known."""
-    own = (marks.c.venue == venue) & (marks.c.symbol == symbol)
-    newer = update(marks).where(own, marks.c.ts_ns <= ts_ns).values(price=price, ts_ns=ts_ns)
-    if connection.execute(newer).rowcount or connection.execute(select(marks.c.ts_ns).where(own)).first():
+    own, new = {"own_venue": venue, "own_symbol": symbol}, {"price": price, "ts_ns": ts_ns}
+    if connection.execute(_MARK, {**own, "now_ns": ts_ns, **new}).rowcount:
         return
-    connection.execute(insert(marks).values(venue=venue, symbol=symbol, price=price, ts_ns=ts_ns))
+    if connection.execute(_IS_MARKED, own).first() is None:
+        connection.execute(_INSERT_MARK, {"venue": venue, "symbol": symbol, **new})
 
 
 def snapshot(connection: Connection, portfolio: str, currency: str, ts_ns: int) -> Valuation:
@@ -67,46 +99,45 @@ def snapshot(connection: Connection, portfolio: str, currency: str, ts_ns: int) 
     found = value(connection, portfolio)
     worth = found.worth
     connection.execute(
-        insert(equity).values(
-            ts_ns=ts_ns,
-            portfolio=portfolio,
-            currency=currency,
-            cash=worth.cash,
-            positions=worth.positions,
-            equity=worth.equity,
-            capital=worth.capital,
-            realised=worth.realised,
-            unrealised=worth.unrealised,
-            fees=worth.fees,
-        )
+        _INSERT_EQUITY,
+        {
+            "ts_ns": ts_ns,
+            "portfolio": portfolio,
+            "currency": currency,
+            "cash": worth.cash,
+            "positions": worth.positions,
+            "equity": worth.equity,
+            "capital": worth.capital,
+            "realised": worth.realised,
+            "unrealised": worth.unrealised,
+            "fees": worth.fees,
+        },
     )
     return found
 
 
 def _known(connection: Connection, order: Order, fill: Fill) -> bool:
-    same = (fills.c.portfolio == order.portfolio) & (fills.c.venue == order.venue) & (fills.c.symbol == order.symbol)
-    return bool(connection.execute(select(fills.c.id).where(same, fills.c.venue_fill_id == fill.id)).first())
+    same = {f"own_{name}": getattr(order, name) for name in ("portfolio", "venue", "symbol")}
+    return connection.execute(_KNOWN, {**same, "own_venue_fill_id": fill.id}).first() is not None
 
 
 def _insert(connection: Connection, order: Order, fill: Fill, side: OrderSide, notional: Decimal, now_ns: int) -> int:
     done = connection.execute(
-        insert(fills).values(
-            client_order_id=order.client_order_id,
-            portfolio=order.portfolio,
-            engine=order.engine,
-            venue=order.venue,
-            symbol=order.symbol,
-            venue_fill_id=fill.id,
-            side=side.value,
-            qty=fill.qty,
-            price=fill.price,
-            notional=notional,
-            fee=fill.fee,
-            fee_currency=fill.fee_currency,
-            liquidity=fill.liquidity.value,
-            ts_event=fill.ts_event,
-            ts_booked=now_ns,
-        )
+        _INSERT_FILL,
+        {
+            "client_order_id": order.client_order_id,
+            **{name: getattr(order, name) for name in _PLACE},
+            "venue_fill_id": fill.id,
+            "side": side.value,
+            "qty": fill.qty,
+            "price": fill.price,
+            "notional": notional,
+            "fee": fill.fee,
+            "fee_currency": fill.fee_currency,
+            "liquidity": fill.liquidity.value,
+            "ts_event": fill.ts_event,
+            "ts_booked": now_ns,
+        },
     )
     return int(next(iter(done.inserted_primary_key or ())))
 
@@ -143,15 +174,7 @@ def _posting(order: Order, fill: Fill, fill_id: int, effect: Effect, matched: Ma
 
 
 def _open_lots(connection: Connection, order: Order) -> Iterable[Lot]:
-    own = (
-        (lots.c.portfolio == order.portfolio)
-        & (lots.c.engine == order.engine)
-        & (lots.c.venue == order.venue)
-        & (lots.c.symbol == order.symbol)
-        & (lots.c.qty_left != 0)
-    )
-    held = select(lots.c.id, lots.c.qty_left, lots.c.cost_left).where(own).order_by(lots.c.id)
-    with connection.execute(held) as found:
+    with connection.execute(_LOTS, {f"own_{name}": getattr(order, name) for name in _PLACE}) as found:
         for row in found:
             yield Lot(*row)
 
@@ -160,15 +183,15 @@ def _store_lots(connection: Connection, order: Order, fill_id: int, opened_at: i
     for closure in matched.closures:
         lot = closure.lot
         left = {"qty_left": lot.qty - closure.qty, "cost_left": lot.cost - closure.cost}
-        connection.execute(update(lots).where(lots.c.id == lot.id).values(**left))
+        connection.execute(_LEAVE, {"own": lot.id, **left})
     if matched.closures:
         rows = [_closure(one, fill_id, opened_at) for one in matched.closures]
-        connection.execute(insert(closures), rows)
+        connection.execute(_INSERT_CLOSURES, rows)
     if matched.opened_qty:
-        own = {name: getattr(order, name) for name in ("portfolio", "engine", "venue", "symbol", "base", "quote")}
+        own = {name: getattr(order, name) for name in (*_PLACE, "base", "quote")}
         qty, cost = matched.opened_qty, matched.opened_cost
         amounts = {"qty": qty, "cost": cost, "qty_left": qty, "cost_left": cost}
-        connection.execute(insert(lots).values(fill_id=fill_id, opened_at=opened_at, **own, **amounts))
+        connection.execute(_INSERT_LOT, {"fill_id": fill_id, "opened_at": opened_at, **own, **amounts})
 
 
 def _closure(closure: Closure, fill_id: int, ts_ns: int) -> dict[str, object]:
@@ -184,14 +207,7 @@ def _closure(closure: Closure, fill_id: int, ts_ns: int) -> dict[str, object]:
 
 
 def _store_position(connection: Connection, order: Order, qty: Decimal, cost: Decimal) -> None:
-    own = (
-        (positions.c.portfolio == order.portfolio)
-        & (positions.c.engine == order.engine)
-        & (positions.c.venue == order.venue)
-        & (positions.c.symbol == order.symbol)
-    )
-    more = {"qty": positions.c.qty + qty, "cost": positions.c.cost + cost}
-    if not connection.execute(update(positions).where(own).values(**more)).rowcount:
-        names = ("portfolio", "engine", "venue", "symbol", "base", "quote")
-        key = {name: getattr(order, name) for name in names}
-        connection.execute(insert(positions).values(qty=qty, cost=cost, **key))
+    place = {f"own_{name}": getattr(order, name) for name in _PLACE}
+    if not connection.execute(_HOLD, {**place, "more_qty": qty, "more_cost": cost}).rowcount:
+        key = {name: getattr(order, name) for name in (*_PLACE, "base", "quote")}
+        connection.execute(_INSERT_POSITION, {**key, "qty": qty, "cost": cost})

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from loguru import logger
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from trifecta.clock import NS_PER_S, Clock
 from trifecta.decide import halt
 from trifecta.decide.risk import Approved, Risk
 from trifecta.errors import SettingsError, TransientError, VenueRefusedError
+from trifecta.market.money import product
 from trifecta.market.orders import Fill, Order, OrderStatus
 from trifecta.trade import booking, outcome, store
 from trifecta.trade.gateways.gateway import Gateway, Report
@@ -56,8 +57,7 @@ class Oms:
         proposal, now_ns = approved.proposal, self._clock.now_ns()
         for draft in proposal.drafts:
             self._gateway(draft.terms.venue)
-        before = select(func.count()).where(orders.c.decision_id == proposal.decision_id)
-        first = int(connection.execute(before).scalar_one())
+        first = store.count(connection, proposal.decision_id)
         intended = [
             store.from_draft(
                 draft,
@@ -159,9 +159,9 @@ class Oms:
             if order.status is OrderStatus.PENDING and report.status is not OrderStatus.REJECTED:
                 order = store.accept(connection, order, report.venue_order_id, now_ns)
             booked = [fill for fill in report.fills if booking.book(connection, order, fill, now_ns)]
-            if booked:
-                known = store.get(connection, order_id)
-                order = replace(order, filled_qty=known.filled_qty, filled_notional=known.filled_notional)
+            for fill in booked:
+                notional = order.filled_notional + product(fill.qty, fill.price)
+                order = replace(order, filled_qty=order.filled_qty + fill.qty, filled_notional=notional)
             if booked and order.status is OrderStatus.REJECTED:
                 told = f"order {order_id} was rejected in the ledger and filled at {order.venue}"
                 halt.latch(connection, told, "oms", now_ns)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from trifecta.decide.portfolio import Valuation
 from trifecta.market.money import ZERO
@@ -15,7 +15,16 @@ from warehouse.ledger import fills, orders, outcomes
 
 DUST = Decimal("0.005")
 """Share of what was traded that may be left over by lots and fees paid in the asset, and still count as flat."""
-_LIVING = (OrderStatus.PENDING.value, OrderStatus.OPEN.value)
+_OWN = orders.c.decision_id == bindparam("own")
+_LIVING = select(func.count()).where(_OWN, orders.c.status.in_([OrderStatus.PENDING.value, OrderStatus.OPEN.value]))
+_FILLS = (
+    select(
+        fills.c.side, fills.c.qty, fills.c.price, fills.c.notional, fills.c.fee, fills.c.fee_currency, orders.c.base,
+        orders.c.quote,
+    )
+    .join_from(fills, orders, fills.c.client_order_id == orders.c.client_order_id)
+    .where(_OWN)
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +37,7 @@ class Result:
 
 def close(connection: Connection, decision_id: str, valuation: Valuation, currency: str, now_ns: int) -> Result | None:
     """Books the outcome if the decision is through; returns it the first time only, so that it is counted once."""
-    living = select(func.count()).where(orders.c.decision_id == decision_id, orders.c.status.in_(_LIVING))
-    if connection.execute(living).scalar_one():
+    if connection.execute(_LIVING, {"own": decision_id}).scalar_one():
         return None
     found = _result(connection, decision_id, valuation)
     if found is None:
@@ -55,12 +63,7 @@ def close(connection: Connection, decision_id: str, valuation: Valuation, curren
 
 def _result(connection: Connection, decision_id: str, valuation: Valuation) -> Result | None:
     """None while something is held, and where nothing was filled."""
-    wanted = (fills.c.side, fills.c.qty, fills.c.price, fills.c.notional, fills.c.fee, fills.c.fee_currency)
-    rows = connection.execute(
-        select(*wanted, orders.c.base, orders.c.quote)
-        .join_from(fills, orders, fills.c.client_order_id == orders.c.client_order_id)
-        .where(orders.c.decision_id == decision_id)
-    ).all()
+    rows = connection.execute(_FILLS, {"own": decision_id}).all()
     net: dict[str, Decimal] = defaultdict(lambda: ZERO)
     traded: dict[str, Decimal] = defaultdict(lambda: ZERO)
     last: dict[str, tuple[Decimal, str]] = {}

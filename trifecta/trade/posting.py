@@ -8,14 +8,23 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from trifecta.errors import PermanentError
 from trifecta.market.money import ZERO
-from warehouse.ledger import balances, entries, postings, rates
+from warehouse.ledger import Amount, balances, entries, postings, rates
 
 TREASURY = "treasury"
 """The venue of capital that lies at none."""
+
+
+_INSERT, _INSERT_ENTRIES, _INSERT_BALANCE = insert(postings), insert(entries), insert(balances)
+_KEY = ("portfolio", "engine", "account", "venue", "symbol", "currency")
+_ADD = (
+    update(balances)
+    .where(*(balances.c[name] == bindparam(f"own_{name}") for name in _KEY))
+    .values(amount=balances.c.amount + bindparam("more", type_=Amount))
+)
 
 
 class Account(StrEnum):
@@ -74,11 +83,11 @@ def post(connection: Connection, posting: Posting) -> None:
     moved = [entry for entry in posting.entries if entry.amount]
     _check_balanced(posting.reference, moved)
     head = {name: getattr(posting, name) for name in ("ts_ns", "portfolio", "engine", "reference", "decision_id")}
-    key = connection.execute(insert(postings).values(kind=posting.kind.value, **head)).inserted_primary_key
+    key = connection.execute(_INSERT, {"kind": posting.kind.value, **head}).inserted_primary_key
     if not moved:
         return
     rows = [{"posting_id": None if key is None else key[0], **_row(entry)} for entry in moved]
-    connection.execute(insert(entries), rows)
+    connection.execute(_INSERT_ENTRIES, rows)
     for entry in moved:
         _add(connection, posting.portfolio, posting.engine, entry)
 
@@ -124,14 +133,7 @@ def _row(entry: Entry) -> dict[str, object]:
 
 
 def _add(connection: Connection, portfolio: str, engine: str, entry: Entry) -> None:
-    own = (
-        (balances.c.portfolio == portfolio)
-        & (balances.c.engine == engine)
-        & (balances.c.account == entry.account.value)
-        & (balances.c.venue == entry.venue)
-        & (balances.c.symbol == entry.symbol)
-        & (balances.c.currency == entry.currency)
-    )
-    changed = update(balances).where(own).values(amount=balances.c.amount + entry.amount)
-    if not connection.execute(changed).rowcount:
-        connection.execute(insert(balances).values(portfolio=portfolio, engine=engine, **_row(entry)))
+    row = {"portfolio": portfolio, "engine": engine, **_row(entry)}
+    own = {f"own_{name}": row[name] for name in _KEY}
+    if not connection.execute(_ADD, {**own, "more": entry.amount}).rowcount:
+        connection.execute(_INSERT_BALANCE, row)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 
 from trifecta.errors import PermanentError
 from trifecta.market.orders import LEGAL, Draft, Order, OrderSide, OrderStatus, OrderType, TimeInForce
@@ -15,6 +15,15 @@ from warehouse.ledger import order_events, orders
 MOST_ID = 36  # the shortest limit of a venue's client order id
 _COLUMNS = [orders.c[field.name] for field in fields(Order)]
 _LIVING = (OrderStatus.PENDING.value, OrderStatus.OPEN.value)
+_INSERT, _INSERT_EVENT = insert(orders), insert(order_events)
+_GET = select(*_COLUMNS).where(orders.c.client_order_id == bindparam("own"))
+_CLAIM = (
+    update(orders)
+    .where(orders.c.client_order_id == bindparam("own"), orders.c.status == "PENDING", orders.c.sent_at.is_(None))
+    .values(sent_at=bindparam("now_ns"))
+)
+_MOVE = update(orders).where(orders.c.client_order_id == bindparam("own"), orders.c.status == bindparam("before"))
+_COUNT = select(func.count()).where(orders.c.decision_id == bindparam("own"))
 
 
 class IllegalTransitionError(PermanentError):
@@ -32,7 +41,7 @@ def client_order_id(decision_id: str, sequence: int) -> str:
 def intend(connection: Connection, order: Order) -> None:
     """Writes a new order, PENDING."""
     row = {field.name: getattr(order, field.name) for field in fields(Order)}
-    connection.execute(insert(orders).values(row))
+    connection.execute(_INSERT, row)
     _event(connection, order, None, order.status, "", order.intended_at)
 
 
@@ -69,7 +78,7 @@ def from_draft(draft: Draft, order_id: str, decision_id: str, portfolio: str, en
 
 def get(connection: Connection, order_id: str) -> Order:
     """The order as it stands."""
-    found = connection.execute(select(*_COLUMNS).where(orders.c.client_order_id == order_id)).one_or_none()
+    found = connection.execute(_GET, {"own": order_id}).one_or_none()
     if found is None:
         raise PermanentError(f"client_order_id = {order_id!r}: expected an order of this ledger")
     return _order(found)
@@ -81,6 +90,11 @@ def of_decision(connection: Connection, decision_id: str) -> Sequence[Order]:
     return [_order(row) for row in connection.execute(own)]
 
 
+def count(connection: Connection, decision_id: str) -> int:
+    """How many orders the decision has."""
+    return int(connection.execute(_COUNT, {"own": decision_id}).scalar_one())
+
+
 def unsettled(connection: Connection, venues: Iterable[str], done_after_ns: int) -> Sequence[Order]:
     """Orders that may still change: those that live, and those done so recently that a late fill may come."""
     recent = or_(orders.c.status.in_(_LIVING), orders.c.done_at > done_after_ns)
@@ -90,8 +104,7 @@ def unsettled(connection: Connection, venues: Iterable[str], done_after_ns: int)
 
 def claim(connection: Connection, order_id: str, now_ns: int) -> Order | None:
     """The order, marked as sent by the caller and by nobody else; None where it is no longer to be sent."""
-    free = (orders.c.client_order_id == order_id) & (orders.c.status == "PENDING") & orders.c.sent_at.is_(None)
-    if not connection.execute(update(orders).where(free).values(sent_at=now_ns)).rowcount:
+    if not connection.execute(_CLAIM, {"own": order_id, "now_ns": now_ns}).rowcount:
         return None
     return get(connection, order_id)
 
@@ -114,8 +127,8 @@ def _move(connection: Connection, order: Order, status: OrderStatus, why: str, n
         raise IllegalTransitionError(
             f"order {order.client_order_id}: {order.status} to {status} is not a way; legal: {legal}"
         )
-    unchanged = (orders.c.client_order_id == order.client_order_id) & (orders.c.status == order.status.value)
-    done = connection.execute(update(orders).where(unchanged).values(status=status.value, **changed))
+    unchanged = {"own": order.client_order_id, "before": order.status.value}
+    done = connection.execute(_MOVE, {**unchanged, "status": status.value, **changed})
     if not done.rowcount:
         raise IllegalTransitionError(f"order {order.client_order_id} is no longer {order.status}: read it again")
     _event(connection, order, order.status, status, why, now_ns)
@@ -126,13 +139,14 @@ def _event(
     connection: Connection, order: Order, before: OrderStatus | None, after: OrderStatus, why: str, now_ns: int
 ) -> None:
     connection.execute(
-        insert(order_events).values(
-            ts_ns=now_ns,
-            client_order_id=order.client_order_id,
-            from_status=None if before is None else before.value,
-            to_status=after.value,
-            reason=why,
-        )
+        _INSERT_EVENT,
+        {
+            "ts_ns": now_ns,
+            "client_order_id": order.client_order_id,
+            "from_status": None if before is None else before.value,
+            "to_status": after.value,
+            "reason": why,
+        },
     )
 
 

@@ -114,8 +114,9 @@ def _sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
+        driver: Any = connection.connection.dbapi_connection
         if _BEGIN in options:
-            connection.exec_driver_sql(f"pragma synchronous = {'full' if options[_DURABLE] else 'normal'}")
-        connection.exec_driver_sql(options.get(_BEGIN, "BEGIN"))
+            driver.execute(f"pragma synchronous = {'full' if options[_DURABLE] else 'normal'}")
+        driver.execute(options.get(_BEGIN, "BEGIN"))
 
     return engine
