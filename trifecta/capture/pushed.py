@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 from deltalake.exceptions import DeltaError
@@ -14,12 +16,14 @@ from loguru import logger
 
 from trifecta.capture import heartbeat, journal
 from trifecta.capture.heartbeat import Heartbeat
+from trifecta.capture.pipeline import Rows
 from trifecta.capture.pushed_rows import Key, Newest, PushedRows
 from trifecta.capture.pushes import identity
 from trifecta.capture.segments import segments, sync_path
 from trifecta.capture.sink import Sink
 from trifecta.clock import NS_PER_S, Clock
 from trifecta.errors import TransientError
+from trifecta.market.events import Frames
 from trifecta.settings import Settings
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake
@@ -40,10 +44,27 @@ select venue, symbol, "interval", max(ts_open) from {_READ} group by all
 _PARTITION = re.compile(r"/venue=(?:sim_)?mt5_.*/date=([0-9-]+)/")
 
 
-class PushedJournal:
-    """Follows one journal of pushes. Its work is done in a thread, one call of `commit_new` at a time."""
+class Derive(Protocol):
+    """Turns the frames of a journal into rows."""
 
-    def __init__(self, settings: Settings, name: str, clock: Clock) -> None:
+    counts: Counter[str]
+    last_position: int
+    last_ts_recv: int
+
+    def process(self, frames: Frames) -> None: ...
+    def take(self) -> Rows: ...
+
+
+class PushedJournal:
+    """Follows one journal. Its work is done in a thread, one call of `commit_new` at a time."""
+
+    def __init__(
+        self, settings: Settings, name: str, clock: Clock, derive: Callable[[Lake], Derive] | None = None
+    ) -> None:
+        """
+        Args:
+            derive: makes what turns its frames into rows, given the lake as it is; by default that of terminals.
+        """
         self.name = name
         self.folder = settings.journal_dir / name
         self.committed = 0
@@ -51,7 +72,8 @@ class PushedJournal:
         self._settings = settings
         self._clock = clock
         self._lake = Lake(settings.lake)
-        self._rows: PushedRows | None = None
+        self._derive: Callable[[Lake], Derive] = derive or (lambda lake: PushedRows(*known(lake)))
+        self._rows: Derive | None = None
         self._sink: Sink | None = None
         self._last_commit_ns = 0
 
@@ -87,7 +109,7 @@ class PushedJournal:
     def _commit_new(self, *, mark: bool) -> None:
         if self._rows is None or self._sink is None:
             self._sink = Sink(self._lake, f"{self.name}:{identity(self.folder)}")
-            self._rows = PushedRows(*known(self._lake))
+            self._rows = self._derive(self._lake)
             self._rows.last_position = self._sink.next_position - 1
         waiting = 0
         for frames in journal.read(self.folder, self._rows.last_position + 1):
@@ -99,7 +121,7 @@ class PushedJournal:
         if waiting or mark:
             self._commit(self._sink, self._rows, mark=mark)
 
-    def _commit(self, sink: Sink, rows: PushedRows, *, mark: bool = False) -> None:
+    def _commit(self, sink: Sink, rows: Derive, *, mark: bool = False) -> None:
         newest = segments(self.folder)[-1].path
         if newest.exists():
             sync_path(newest)  # the lake must never know more than the journal

@@ -9,7 +9,7 @@ from loguru import logger
 
 from trifecta.bus import Publisher
 from trifecta.capture.recording import Recording
-from trifecta.capture.terminal import follow_terminals
+from trifecta.capture.sources import follow_sources
 from trifecta.clock import Clock, SystemClock
 from trifecta.errors import PermanentError, SettingsError
 from trifecta.settings import Settings
@@ -32,7 +32,7 @@ async def record(settings: Settings, *, stop: asyncio.Event, clock: Clock | None
     clock = clock or SystemClock()
     with Publisher(settings.bus_address) as publisher:
         work = [asyncio.create_task(_keep_recording(settings, name, publisher, clock)) for name in names]
-        pushed = asyncio.create_task(follow_terminals(settings, publisher, clock))
+        pushed = asyncio.create_task(follow_sources(settings, publisher, clock))
         stopped = asyncio.create_task(stop.wait())
         given_up = asyncio.create_task(_all_given_up(work))
         try:

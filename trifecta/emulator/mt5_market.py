@@ -18,6 +18,7 @@ from trifecta.emulator.config import EmulatorError
 MINUTE_MS = 60_000
 MAX_TICKS = 50_000  # of one symbol that are remembered; older ones live on in the bars
 _CHUNK = 512
+_LATELY = 2_048  # ticks: some minutes
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -136,6 +137,10 @@ class GeneratedForex:
     def minutes(self, symbol: str) -> npt.NDArray[np.void]:
         return self._series[symbol].bars
 
+    def mid_at(self, symbol: str, ms: int) -> float:
+        """The middle of the quotes at a moment, also of one to come; for the emulator's own parts alone."""
+        return self._paths[symbol].mid_at(ms)
+
     def jump(self, symbol: str, share: float) -> None:
         """Moves the price by a share of itself from the next tick on."""
         self._paths[symbol].jump(share)
@@ -176,12 +181,23 @@ class _Path:
     def __init__(self, symbol: ForexSymbol, price: float, start_ms: int, random: np.random.Generator) -> None:
         self._symbol, self._price, self._ms, self._random = symbol, price, start_ms, random
         self._ready = np.empty(0, TICK)
+        self._lately = np.empty(0, TICK)  # what was told of the last minutes
+
+    def mid_at(self, ms: int) -> float:
+        self._make_until(ms)
+        known = np.concatenate([self._lately, self._ready])
+        at = known[max(int(np.searchsorted(known["ms"], ms, side="right")) - 1, 0)]
+        return float(at["bid"] + at["ask"]) / 2
+
+    def _make_until(self, ms: int) -> None:
+        while self._ms <= ms:
+            self._ready = np.concatenate([self._ready, self._chunk()])
 
     def until(self, now_ms: int) -> npt.NDArray[np.void]:
-        while self._ms <= now_ms:
-            self._ready = np.concatenate([self._ready, self._chunk()])
+        self._make_until(now_ms)
         cut = int(np.searchsorted(self._ready["ms"], now_ms, side="right"))
         fresh, self._ready = self._ready[:cut], self._ready[cut:]
+        self._lately = np.concatenate([self._lately, fresh])[-_LATELY:]
         return fresh
 
     def jump(self, share: float) -> None:

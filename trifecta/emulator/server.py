@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from trifecta.emulator import control, socket
+from trifecta.emulator import control, mt5_remote, signals, socket
 from trifecta.emulator.config import EmulatorConfig, EmulatorError, Fault, FaultKind, MarketName
 from trifecta.emulator.exchanges.venues import Exchanges
 from trifecta.emulator.faults import Faults
@@ -19,10 +19,10 @@ from trifecta.emulator.limits import WeightLimit
 from trifecta.emulator.listing import Listing
 from trifecta.emulator.metatrader5 import MetaTrader5
 from trifecta.emulator.mt5_market import GeneratedForex
-from trifecta.emulator.mt5_remote import add_routes
 from trifecta.emulator.record import FrameLog, erase, frame_folder
 from trifecta.emulator.recorded import RecordedMarket
 from trifecta.emulator.rest import Rest, VenueError
+from trifecta.emulator.signals import SignalFeed
 from trifecta.emulator.streams import Hub
 from trifecta.errors import PermanentError
 from trifecta.lock import FolderLock
@@ -218,8 +218,14 @@ class Emulator:
                 app.router.add_get(f"{REST_PATHS[market]}/{endpoint}", self._endpoint(market, rest, budget, endpoint))
             self._add_sockets(app, SOCKET_PATHS[market], hub)
         app.add_routes(self.exchanges.routes())
-        add_routes(app, MetaTrader5(GeneratedForex(self.config.seed, self._now_ms()), self._now_ms))
+        self._add_forex(app)
         return app
+
+    def _add_forex(self, app: web.Application) -> None:
+        start_ms = self._now_ms()
+        market = GeneratedForex(self.config.seed, start_ms)
+        mt5_remote.add_routes(app, MetaTrader5(market, self._now_ms))
+        signals.add_routes(app, SignalFeed(market, self.config.seed, start_ms), self._now_ms)
 
     def _server_ms(self, market: MarketName) -> Callable[[], int]:
         return lambda: self.source.venue_ms(self._now_ms()) + self.faults.skew_ms(market)
