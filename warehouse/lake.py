@@ -12,12 +12,14 @@ from math import ceil
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
+from pyarrow import fs
 
+from warehouse import files
 from warehouse.errors import RefusedError
-from warehouse.tables import TABLES, Table
+from warehouse.tables import TABLES
 
 NEVER = -1
 MAX_COMMIT_RETRIES = 50
@@ -90,20 +92,16 @@ class Lake:
                 allows none and never open again. Nothing was written.
         """
         table = TABLES[name]
-        rows = rows.select(table.schema.names).cast(table.schema)
-        _refuse_empty_partitions(table, rows)
         if version <= self.version(name, writer):
             return 0
-        write_deltalake(
-            self._open(name),
-            rows,
+        self._open(name).create_write_transaction(
+            files.write(self._folder(name), table, rows),
             mode="append",
+            schema=table.schema,
             partition_by=list(table.partition_by),
-            writer_properties=table.writer_properties,
             commit_properties=CommitProperties(
                 app_transactions=[Transaction(writer, version)], max_commit_retries=MAX_COMMIT_RETRIES
             ),
-            storage_options=self._storage_options,
         )
         return int(rows.num_rows)
 
@@ -173,6 +171,13 @@ class Lake:
         )
         return Expired(name, before, metrics["num_removed_files"])
 
+    def _folder(self, name: str) -> fs.FileSystem:
+        """Where this table's files are written to."""
+        location = self.location(name)
+        if local_path(self.uri) is None:
+            return fs.PyFileSystem(DeltaStorageHandler(location, self._storage_options))
+        return fs.SubTreeFileSystem(location, fs.LocalFileSystem())
+
     def _open(self, name: str) -> DeltaTable:
         if name not in self._tables:
             try:
@@ -186,11 +191,3 @@ class Lake:
 def local_path(uri: str) -> Path | None:
     """The folder behind a lake URI, or None for an object store."""
     return None if "://" in uri and not uri.startswith("file://") else Path(uri.removeprefix("file://"))
-
-
-def _refuse_empty_partitions(table: Table, rows: pa.Table) -> None:
-    for name in table.partition_by:
-        column = rows[name]
-        # Its length, not a comparison with "": making an Arrow scalar of that would import pandas, 40 MB.
-        if pa.types.is_string(column.type) and pc.min(pc.binary_length(column)).as_py() == 0:
-            raise RefusedError(f"{table.name}: {name} is empty in some rows; it names a partition and must be a text")

@@ -138,9 +138,12 @@ BUILDERS = {
 
 
 def table(name: str, columns: Mapping[str, Column], length: int) -> pa.Table:
-    """An Arrow table of the schema of lake table `name`; a single text or integer stands for all rows."""
+    """An Arrow table of the columns of lake table `name`; a single text or integer stands for all rows.
+
+    Its types are the lake's, but that a single text is a dictionary of one entry.
+    """
     schema = TABLES[name].schema
-    return pa.table([_array(field.type, columns[field.name], length) for field in schema], schema=schema)
+    return pa.table({field.name: _array(field.type, columns[field.name], length) for field in schema})
 
 
 def dates(ts_recv: npt.NDArray[np.int64]) -> pa.Array:
@@ -189,10 +192,9 @@ def _bits(flags: npt.NDArray[np.bool_]) -> pa.Buffer:
     return pa.py_buffer(np.packbits(flags, bitorder="little"))
 
 
-def _repeated(text: str, length: int) -> pa.Array:
-    encoded = text.encode("utf-8", "replace")
-    offsets = np.arange(length + 1, dtype=np.int32) * np.int32(len(encoded))
-    return pa.Array.from_buffers(pa.string(), length, [None, pa.py_buffer(offsets), pa.py_buffer(encoded * length)])
+def _repeated(text: str, length: int) -> pa.DictionaryArray:
+    indices = pa.Array.from_buffers(pa.int8(), length, [None, pa.py_buffer(np.zeros(length, np.int8))])
+    return pa.DictionaryArray.from_arrays(indices, _texts([text]), safe=False)
 
 
 def _texts(texts: Sequence[str]) -> pa.Array:
