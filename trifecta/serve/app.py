@@ -31,6 +31,7 @@ from trifecta.serve.metrics import render
 from trifecta.serve.models import Models, add_models
 from trifecta.serve.opportunities import Opportunities, add_opportunities
 from trifecta.serve.problems import NoAnswerError, busy, wrong
+from trifecta.serve.promoting import Promoting, add_promoting
 from trifecta.serve.service import Key, Service
 from trifecta.serve.terminals import Terminals, add_terminals
 from trifecta.serve.times import nanoseconds
@@ -53,6 +54,10 @@ _TROUBLE: dict[int | str, dict[str, Any]] = {
 }
 _REFUSED: dict[int | str, dict[str, Any]] = {status: _TROUBLE[status] for status in (401, 422)}
 _UNREADABLE = {"model": replies.Trouble, "description": "The body is not JSON"}
+_NOT_PROMOTED = {
+    "model": replies.Trouble,
+    "description": "The version is unknown or may not serve; the reason says why",
+}
 _PUSHED: dict[int | str, dict[str, Any]] = {
     413: {"model": replies.Trouble, "description": "More than 1 MiB or 2000 rows; send smaller batches"},
     503: {"model": replies.Trouble, "description": "The journal takes nothing now; send the batch again"},
@@ -94,6 +99,7 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
     terminals = Terminals(settings, service.clock)
     opportunities = Opportunities(settings, service.clock)
     switch = Switch(settings, service.clock)
+    promoting = Promoting(settings, service.clock, champions)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -108,6 +114,7 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
             await upkeep.stop()
             await terminals.close()
             switch.close()
+            promoting.close()
 
     app = FastAPIOffline(
         title="Trifecta sidecar",
@@ -124,6 +131,7 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
     add_terminals(app, terminals, _PUSHED)
     add_opportunities(app, opportunities, _REFUSED | {503: _TROUBLE[503]})
     add_models(app, Models(service, champions), _TROUBLE, _REFUSED | {503: _TROUBLE[503]})
+    add_promoting(app, promoting, _REFUSED | {400: _UNREADABLE, 409: _NOT_PROMOTED, 503: _TROUBLE[503]})
     add_halt(app, switch, _REFUSED | {400: _UNREADABLE, 503: _TROUBLE[503]})
     return Front(app, service, upkeep, champions, opportunities)
 
