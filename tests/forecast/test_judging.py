@@ -92,6 +92,16 @@ def test_panel_counts_once_what_happens_to_all_its_instruments_at_one_time(outco
     )
 
 
+def test_trend_is_judged_where_the_price_went_somewhere(outcome: np.ndarray) -> None:
+    went = np.tile([1.0, -0.5, 0.0], 200)
+    said = np.tile([0.2, 0.1, -0.9], 200)
+    tried = {"one": replace(contender("one", outcome), trend=said), "har": contender("har", outcome)}
+    judged = replace(trial(outcome), trend=went)
+    assert summarise(judged, tried, "one").trend_hits == pytest.approx(0.5)
+    assert summarise(judged, tried, "har").trend_hits is None
+    assert summarise(*part(judged, tried, 0), "one").trend_hits == pytest.approx(0.5)
+
+
 def test_parts_and_the_whole_agree(outcome: np.ndarray) -> None:
     whole = {"one": contender("one", outcome * 1.1)}
     halves = [part(trial(outcome), whole, fold) for fold in (0, 1)]

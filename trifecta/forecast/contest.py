@@ -7,7 +7,7 @@ run by run, so that a contest that was killed goes on where it stopped.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -81,7 +81,8 @@ class Judging:
         made = mean_of([run.test for run in runs])
         target, past = self.levelled(runs)
         forecast = Forecast(target.log_range(made.range)[self.kept], made.volatility[self.kept])
-        return stated(name, past, self.past_outcome, forecast, coverage=self.coverage, separate=self.separate)
+        found = stated(name, past, self.past_outcome, forecast, coverage=self.coverage, separate=self.separate)
+        return replace(found, trend=made.trend[self.kept])
 
     def levelled(self, runs: Sequence[Run]) -> tuple[Target, Forecast]:
         """The target of these networks' mean, its level set by the validation part, and its forecasts of that part."""
@@ -227,4 +228,5 @@ def _trial(dataset: Dataset, judged: Sequence[Judging]) -> Trial:
         classes=np.concatenate([classes(one.outcome, one.borders) for one in judged]),
         overlap=dataset.horizon_s // dataset.origin_s,
         separate=separate(dataset, rows),
+        trend=dataset.outcomes.trend[rows],
     )

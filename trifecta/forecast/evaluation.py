@@ -32,6 +32,7 @@ class Row:
 
     `loss` is QLIKE, `mae` the mean absolute error of the log range. `p` is for each baseline the probability that the
     model's lead over it is chance. `coverage` and `width` are those of its interval; None where none can be stated.
+    `hit_rate` is that of its volatility classes, `trend_hits` that of a network's trend.
     `passed` is the gate's verdict on a network. Of a model that could not take part all is None, and `note` says why.
     """
 
@@ -44,6 +45,7 @@ class Row:
     coverage: float | None = None
     width: float | None = None
     hit_rate: float | None = None
+    trend_hits: float | None = None
     brier: float | None = None
     calibration: float | None = None
     origins: int = 0
@@ -127,6 +129,7 @@ def _rows(data: str, horizon_s: int, contest: Contest) -> Iterator[Row]:
             coverage=one.coverage,
             width=one.width,
             hit_rate=one.hit_rate,
+            trend_hits=one.trend_hits,
             brier=one.brier,
             calibration=one.calibration,
             origins=one.origins,

@@ -134,6 +134,7 @@ def prepare(seed: int) -> Any:
     import keras  # noqa: PLC0415  seconds and 400 MB that only training needs
     import tensorflow  # noqa: PLC0415
 
+    keras.backend.clear_session()  # else every network trained so far stays in memory
     keras.utils.set_random_seed(seed)
     tensorflow.config.experimental.enable_op_determinism()
     return keras

@@ -26,7 +26,8 @@ Indices = npt.NDArray[np.int64]
 class Trial:
     """The origins that all forecasters are judged at. Rising time within each instrument.
 
-    `fold` tells which fold's test part an origin is of, `classes` what the fold's thresholds make of the outcome.
+    `fold` tells which fold's test part an origin is of, `classes` what the fold's thresholds make of the outcome,
+    `trend` which way the price went.
     """
 
     ends_s: Times
@@ -35,16 +36,21 @@ class Trial:
     classes: Classes
     overlap: int
     separate: float
+    trend: Floats | None = None
 
 
 @dataclass(frozen=True)
 class Contender:
-    """What one forecaster said at the origins of a test; `low` and `high` are NaN where it states no interval."""
+    """What one forecaster said at the origins of a test; `low` and `high` are NaN where it states no interval.
+
+    `trend` is that of a network, float64 (origins,), -1..1.
+    """
 
     name: str
     forecast: Forecast
     low: Floats
     high: Floats
+    trend: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class Summary:
 
     `p` is, for each rival, the probability of so large a lead over it by chance. `width` is that of the intervals over
     the forecast, `hit_rate` the share of origins whose likeliest class came, `brier` the squared error of the class
-    probabilities, 0..2.
+    probabilities, 0..2. `trend_hits` is the share of origins with a change of price whose direction the trend told.
     """
 
     origins: int
@@ -66,6 +72,7 @@ class Summary:
     coverage: float | None
     width: float | None
     p: Mapping[str, float]
+    trend_hits: float | None = None
 
 
 def stated(
@@ -107,6 +114,7 @@ def joined(parts: Sequence[Contender]) -> Contender:
         Forecast(*(np.concatenate(column) for column in zip(*(part.forecast for part in parts), strict=True))),
         np.concatenate([part.low for part in parts]),
         np.concatenate([part.high for part in parts]),
+        _all([part.trend for part in parts]),
     )
 
 
@@ -128,6 +136,7 @@ def summarise(trial: Trial, tried: Mapping[str, Contender], name: str) -> Summar
         coverage=float(((outcome >= one.low) & (outcome <= one.high))[stating].mean()) if stating.all() else None,
         width=float(((one.high - one.low) / made)[stating].mean()) if stating.all() else None,
         p={rival: lead(trial, one, tried[rival]) for rival in rivals},
+        trend_hits=_trend_hits(trial, one),
     )
 
 
@@ -141,19 +150,28 @@ def part(trial: Trial, tried: Mapping[str, Contender], fold: int) -> tuple[Trial
     """The same of one fold."""
     rows = np.flatnonzero(trial.fold == fold)
     share = len(rows) / max(len(trial.fold), 1)
-    narrowed = {
-        name: Contender(
-            name, Forecast(one.forecast.log_range[rows], one.forecast.volatility[rows]), one.low[rows], one.high[rows]
-        )
-        for name, one in tried.items()
-    }
+    narrowed = {name: _at(one, rows) for name, one in tried.items()}
     columns = (trial.ends_s[rows], trial.fold[rows], trial.outcome[rows], trial.classes[rows])
-    return Trial(*columns, trial.overlap, trial.separate * share), narrowed
+    trend = None if trial.trend is None else trial.trend[rows]
+    return Trial(*columns, trial.overlap, trial.separate * share, trend), narrowed
 
 
 def _at(one: Contender, rows: Indices) -> Contender:
     forecast = Forecast(one.forecast.log_range[rows], one.forecast.volatility[rows])
-    return Contender(one.name, forecast, one.low[rows], one.high[rows])
+    trend = None if one.trend is None else one.trend[rows]
+    return Contender(one.name, forecast, one.low[rows], one.high[rows], trend)
+
+
+def _all(parts: Sequence[Floats | None]) -> Floats | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if len(known) == len(parts) else None
+
+
+def _trend_hits(trial: Trial, one: Contender) -> float | None:
+    if trial.trend is None or one.trend is None:
+        return None
+    moved = trial.trend != 0
+    return float((np.sign(one.trend) == np.sign(trial.trend))[moved].mean()) if moved.any() else None
 
 
 def _by_time(trial: Trial, losses: Floats) -> Floats:

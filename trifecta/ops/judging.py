@@ -112,6 +112,7 @@ def _cells(row: Row) -> list[str]:
         _shown(row.coverage, "{:.1%}"),
         _shown(row.width, "{:.2f}"),
         _shown(row.hit_rate, "{:.0%}"),
+        _shown(row.trend_hits, "{:.0%}"),
         _shown(row.brier, "{:.3f}"),
         gate,
     ]
