@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import suppress
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.retry import transient
-from trifecta import lock
 from trifecta.capture import recorder
 from trifecta.ops import parts, processes
 from trifecta.ops.signals import stop_event
@@ -18,7 +16,6 @@ from trifecta.settings import Settings, load
 
 RESTARTS = 1_000  # after errors that pass, like a full disk; the recorder reconnects by itself
 RESTART_DELAY_S = 10
-POLL_S = 0.2
 
 
 def sources(settings: Settings) -> list[str]:
@@ -30,22 +27,14 @@ def run_name() -> str:
     return f"record {', '.join(sources(load()))}"
 
 
-@task(cache_policy=NO_CACHE)
-async def wait_for_turn(settings: Settings, stop: asyncio.Event) -> None:
-    """Returns once nobody else writes these journals, or `stop` is set.
+@task(retries=RESTARTS, retry_delay_seconds=RESTART_DELAY_S, retry_condition_fn=transient, cache_policy=NO_CACHE)
+async def record(settings: Settings, stop: asyncio.Event) -> None:
+    """Records, from when nobody else writes these journals.
 
     `trifecta up` records until this run is there. And a run that Prefect takes for crashed may still live: after the
     server was away for long, it heard no heartbeat.
     """
-    folders = [settings.journal_dir / source for source in sources(settings)]
-    while not stop.is_set() and any(lock.is_held(folder) for folder in folders):
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), POLL_S)
-
-
-@task(retries=RESTARTS, retry_delay_seconds=RESTART_DELAY_S, retry_condition_fn=transient, cache_policy=NO_CACHE)
-async def record(settings: Settings, stop: asyncio.Event) -> None:
-    await recorder.record(settings, stop=stop)
+    await recorder.record(settings, stop=stop, takes_over=True)
 
 
 @flow(flow_run_name=run_name)
@@ -54,6 +43,4 @@ async def ingest() -> None:
     settings, pid = load(), os.getpid()
     log = settings.run_dir / "logs" / f"{parts.INGEST}.log"
     with processes.output_to(log), processes.recorded(settings.run_dir, parts.ingest_name(pid), pid):
-        stop = stop_event()
-        await wait_for_turn(settings, stop)
-        await record(settings, stop)
+        await record(settings, stop_event())

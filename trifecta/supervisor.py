@@ -35,6 +35,8 @@ NAME = "supervisor"
 PROBLEM = 1
 INGEST_GRACE_S = 30.0
 """How long Prefect has to run a recorder that died again before a plain child records."""
+OVERLAP_S = 5.0
+"""How long an ingest flow has to open its sockets before the plain child, which records meanwhile, is ended."""
 EMULATOR_LATEST_S = 20.0
 LATEST_S = {parts.SERVER: 15.0, parts.WORKER: 15.0, parts.BOARD: 30.0}
 """These wait for the first range, which needs the processor more, but no longer than this."""
@@ -66,6 +68,7 @@ class System:
         self._children = {part.name: self._child(part) for part in chosen}
         self._recorder = self._child(parts.recorder(settings))
         self._ingest_seen_s = -math.inf
+        self._ingest_since_s = math.inf
         self._range: dict[str, Any] | None = None
         self._reason = "the sidecar is starting"
         self.served = False
@@ -107,10 +110,13 @@ class System:
         now = self._clock.monotonic_s()
         if parts.ingest_lives(self._settings):
             self._ingest_seen_s = now
-            if self._recorder.process is not None:
+            self._ingest_since_s = min(self._ingest_since_s, now)
+            if self._recorder.process is not None and now >= self._ingest_since_s + OVERLAP_S:
                 self._report("the ingest flow takes over recording")
                 self._recorder.end(RECORDER_GRACE_S)
-        elif now >= self._ingest_seen_s + INGEST_GRACE_S and (self._market_is_there() or self._recorder.state.alive):
+            return
+        self._ingest_since_s = math.inf
+        if now >= self._ingest_seen_s + INGEST_GRACE_S and (self._market_is_there() or self._recorder.state.alive):
             self._recorder.tend()
 
     def _market_is_there(self) -> bool:

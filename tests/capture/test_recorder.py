@@ -85,9 +85,10 @@ def settings_of(folder: Path, base_url: str, **venues: list[str]) -> Settings:
 
 
 @asynccontextmanager
-async def recording(settings: Settings) -> AsyncIterator[Run]:
+async def recording(settings: Settings, *, takes_over: bool = False) -> AsyncIterator[Run]:
     stop = asyncio.Event()
-    run = Run(settings, stop, asyncio.create_task(recorder.record(settings, stop=stop)), time.time_ns())
+    work = asyncio.create_task(recorder.record(settings, stop=stop, takes_over=takes_over))
+    run = Run(settings, stop, work, time.time_ns())
     try:
         yield run
     finally:
@@ -163,6 +164,25 @@ async def test_restart_goes_on_where_it_stopped_without_a_double_row(tmp_path: P
         for table, key in (("quotes", "update_id"), ("bars", "ts_open"), ("orderflow_1s", "ts_event")):
             rows = lake.execute(f"select count(*), count(distinct (symbol, {key})) from raw.{table}").fetchall()  # noqa: S608
             assert rows[0][0] == rows[0][1]
+
+
+async def test_one_that_takes_over_leaves_no_gap_behind_the_other(tmp_path: Path) -> None:
+    async with market(tmp_path) as base_url:
+        settings = settings_of(tmp_path, base_url)
+        async with recording(settings) as first:
+            await first.whole()
+            async with recording(settings, takes_over=True) as second:
+                await second.until(lambda beat: beat.frames > 200)  # the first one's report: meanwhile sockets open
+                await first.end()
+                second.started_ns = time.time_ns()
+                await second.until(lambda beat: beat.frames > 100)
+                await second.whole()
+                await second.end()
+    assert assert_lake_is_the_record(tmp_path, settings) > 0
+    with lake_of(settings) as lake:
+        assert lake.execute("select * from raw.gaps").fetchall() == []
+        rows = lake.execute("select count(*), count(distinct (symbol, update_id)) from raw.quotes").fetchall()
+    assert rows[0][0] == rows[0][1]
 
 
 async def test_collection_switch_closes_and_opens_the_sockets(tmp_path: Path) -> None:

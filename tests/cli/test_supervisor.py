@@ -118,6 +118,8 @@ def test_a_plain_recorder_steps_back_for_the_flow_and_returns_when_it_is_gone(
     assert recorders() == [parts.RECORDER]
     ingest = parts.ingest_name(orphan.pid)
     processes.remember(settings.run_dir, ingest, orphan.pid)
+    assert sorted(recorders()) == sorted([ingest, parts.RECORDER])
+    clock.advance(supervisor.OVERLAP_S)
     assert recorders() == [ingest]
     assert "takes over" in said[-1]
     orphan.kill()

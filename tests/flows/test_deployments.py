@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -26,13 +25,11 @@ import flows.train
 import flows.tune
 from flows.deploy import QUEUE, ROOT, SCANNING
 from flows.retry import transient
-from trifecta.lock import FolderLock
 from trifecta.capture.replay import replay
 from trifecta.clock import ManualClock
 from trifecta.errors import PermanentError, TransientError
 from trifecta.ops import warm
 from trifecta.ops.parts import POOL
-from trifecta.settings import load
 from warehouse import Lake, session
 from warehouse.errors import BusyError
 from warehouse.quality import CheckResult

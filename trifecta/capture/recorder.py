@@ -18,10 +18,15 @@ FIRST_RESTART_S = 1.0
 MAX_RESTART_S = 60.0
 
 
-async def record(settings: Settings, *, stop: asyncio.Event, clock: Clock | None = None) -> None:
+async def record(
+    settings: Settings, *, stop: asyncio.Event, clock: Clock | None = None, takes_over: bool = False
+) -> None:
     """Records until `stop` is set, then journals and commits what is left.
 
     A venue that fails is begun again, or given up where only a person can help; the others go on.
+
+    Args:
+        takes_over: where another process records, wait until it stops, and leave no gap between the two.
 
     Raises:
         PermanentError: every venue was given up; this is why the first was.
@@ -31,7 +36,7 @@ async def record(settings: Settings, *, stop: asyncio.Event, clock: Clock | None
         raise SettingsError("venues: none is enabled with a symbol, so there is nothing to record")
     clock = clock or SystemClock()
     with Publisher(settings.bus_address) as publisher:
-        work = [asyncio.create_task(_keep_recording(settings, name, publisher, clock)) for name in names]
+        work = [asyncio.create_task(_keep_recording(settings, name, publisher, clock, takes_over)) for name in names]
         pushed = asyncio.create_task(follow_sources(settings, publisher, clock))
         stopped = asyncio.create_task(stop.wait())
         given_up = asyncio.create_task(_all_given_up(work))
@@ -50,13 +55,15 @@ async def _all_given_up(work: Sequence[asyncio.Task[PermanentError]]) -> Permane
     return (await asyncio.gather(*work))[0]
 
 
-async def _keep_recording(settings: Settings, name: str, publisher: Publisher, clock: Clock) -> PermanentError:
+async def _keep_recording(
+    settings: Settings, name: str, publisher: Publisher, clock: Clock, takes_over: bool
+) -> PermanentError:
     """Records one venue until cancelled; returns why it was given up."""
     restart_s = FIRST_RESTART_S
     while True:
         started_s = clock.monotonic_s()
         try:
-            await Recording(settings, name, publisher, clock).run()
+            await Recording(settings, name, publisher, clock).run(takes_over=takes_over)
         except PermanentError as error:
             logger.error("{} is not recorded: {}", name, error)
             return error
