@@ -193,6 +193,23 @@ def test_a_journal_keeps_the_name_of_its_folder(tmp_path: Path) -> None:
     assert lake.version("trades", "sim_binance") == 199
 
 
+def test_a_symbol_that_comes_late_is_no_stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replaying, "SAMPLE_FRAMES", 5)
+    first = [trade(number, at=START + number) for number in range(9)]
+    late = [trade(number, at=START + 9 + number, price="2512.345", qty="0.1") for number in range(9)]
+    late = [payload.replace(b"BTC", b"ETH").replace(b"btc", b"eth") for payload in late]
+    payloads = [*first, *late]
+    stamps = np.array([(START + number) * 1_000_000_000 for number in range(len(payloads))], np.int64)
+    lake = lake_of(tmp_path)
+    summary = run(lake, write(tmp_path / "late.gz", Frames(0, stamps, payloads)))
+    assert (summary.symbols, summary.trades, summary.quarantined) == (["BTCUSDT", "ETHUSDT"], 18, 0)
+    with warehouse.session(lake) as connection:
+        found = connection.execute("select distinct price, qty from trades where symbol = 'ETHUSDT'").fetchall()
+        seconds = connection.execute("select count(*) from orderflow_1s where symbol = 'ETHUSDT'").fetchall()
+    assert found == [(2512.345, 0.1)]
+    assert seconds == [(17,)]
+
+
 def test_a_missing_or_foreign_file_is_named(tmp_path: Path) -> None:
     lake = lake_of(tmp_path)
     foreign = tmp_path / "prices.csv"

@@ -21,7 +21,7 @@ from trifecta.capture.ladder_feed import LadderFeed
 from trifecta.capture.seconds import EventTime
 from trifecta.errors import DataError
 from trifecta.features.orderflow import FLOW
-from trifecta.market.events import TRADE, Frames, GapStatus, Link, OrderFlow, Quote, Seconds
+from trifecta.market.events import TRADE, Book, Frames, GapStatus, Link, OrderFlow, Quote, Seconds
 from trifecta.market.instruments import Instrument
 from trifecta.market.quarantine import MAX_PAYLOAD, Gap, Quarantined, Reason
 from trifecta.venues.unified import Listing, read_listings
@@ -85,6 +85,7 @@ class Pipeline:
         self._listed: list[tuple[int, int, Listing]] = []
         self._fresh: list[tuple[str, np.void]] = []
         self._fresh_quotes: dict[str, np.void] = {}
+        self._fresh_books: dict[str, tuple[int, int]] = {}  # when each one changed last: the venue's time, and ours
 
     def process(self, frames: Frames) -> None:
         """Takes in the next frames of the journal."""
@@ -127,6 +128,7 @@ class Pipeline:
         self._events.clear()
         self._fresh.clear()
         self._fresh_quotes.clear()
+        self._fresh_books.clear()
         self.counts["quarantined"] += len(self._quarantined)
         self._gaps, self._quarantined, self._clock, self._listed = [], [], [], []
         tables = {
@@ -145,6 +147,15 @@ class Pipeline:
         """The newest quote of each symbol that has a new one since the last call; `take` forgets them."""
         fresh = [_quote(self.source, self.feeds[symbol].instrument, row) for symbol, row in self._fresh_quotes.items()]
         self._fresh_quotes.clear()
+        return fresh
+
+    def books(self) -> list[Book]:
+        """The book of each symbol that changed since the last call, as it stands; `take` forgets them."""
+        fresh = [
+            _book(self.source, self.feeds[symbol].instrument, times, self.feeds[symbol].book.best())
+            for symbol, times in self._fresh_books.items()
+        ]
+        self._fresh_books.clear()
         return fresh
 
     def seed_gap(self, gap: Gap, arrived: npt.NDArray[np.int64]) -> None:
@@ -245,6 +256,8 @@ class Pipeline:
         quotes = np.concatenate([quotes, derived]) if len(derived := feed.derived_quotes()) else quotes
         if len(quotes):
             self._fresh_quotes[symbol] = quotes[-1]
+        if len(events.depth):
+            self._fresh_books[symbol] = int(events.depth["ts_event"][-1]), int(events.depth["ts_recv"][-1])
         self._keep(symbol, "trades", trades)
         self._keep(symbol, "quotes", quotes)
         self._keep(symbol, "bars", feed.bars(bars))
@@ -344,6 +357,17 @@ def _quote(source: str, instrument: Instrument, row: np.void) -> Quote:
         int(row["ask"]) / price,
         int(row["ask_qty"]) / qty,
     )
+
+
+def _book(
+    source: str,
+    instrument: Instrument,
+    times: tuple[int, int],
+    sides: tuple[list[tuple[int, int]], list[tuple[int, int]]],
+) -> Book:
+    price, qty = 10.0**instrument.price_scale, 10.0**instrument.qty_scale
+    bids, asks = ([(level[0] / price, level[1] / qty) for level in side] for side in sides)
+    return Book(source, instrument.symbol, *times, bids, asks)
 
 
 def _position(item: Gap | Quarantined) -> int:

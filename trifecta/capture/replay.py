@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -17,10 +17,13 @@ from trifecta.capture.pipeline import Pipeline
 from trifecta.clock import Clock
 from trifecta.errors import DataError
 from trifecta.market.events import Frames
+from trifecta.market.instruments import Instrument
+from trifecta.venues.venue import Venue
 from warehouse.lake import Lake
 
 SAMPLE_FRAMES = 2_000
 COMMIT_FRAMES = 2_000_000
+_EXCHANGE_INFO = b'{"rest":"exchangeInfo"'
 _COUNTED = frozenset(
     {
         "frames",
@@ -93,7 +96,7 @@ def replay(
     instruments = venue.instruments(source, sample)
     if not instruments:
         raise DataError(f"{paths[0]} holds no trade, quote or depth frame in its first {SAMPLE_FRAMES} lines")
-    pipeline = Pipeline(venue, source, instruments)
+    pipeline = Pipeline(venue, source, instruments, learn=None if venue.stateful else _learner(venue, source, sample))
     written = done = 0
     size = sum(recording.size for recording in recordings)
     for recording in recordings:
@@ -101,6 +104,14 @@ def replay(
         done += recording.size
         on_progress(done, size)
     return _summary(pipeline, written, clock.monotonic_s() - started_s)
+
+
+def _learner(
+    venue: Venue, source: str, sample: Sequence[bytes]
+) -> Callable[[Sequence[bytes]], Mapping[str, Instrument]]:
+    """What makes instruments of symbols that are first heard of behind the sample."""
+    told = [payload for payload in sample if payload.startswith(_EXCHANGE_INFO)]
+    return lambda payloads: venue.instruments(source, [*told, *payloads[:SAMPLE_FRAMES]])
 
 
 def _replay_one(recording: _Recording, pipeline: Pipeline, lake: Lake) -> int:
