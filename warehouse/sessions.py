@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
@@ -18,6 +19,9 @@ import pyarrow as pa
 from warehouse.lake import Lake, local_path
 from warehouse.relations import Relation, quoted, read
 from warehouse.tables import TABLES, Table
+
+if TYPE_CHECKING:
+    from warehouse.ledger import Ledger
 
 SANDBOX_MEMORY = "1GB"
 _MAX_SCALE = 12
@@ -46,27 +50,41 @@ create macro raw.later(ts, seconds) as make_timestamp_ns(try(epoch_ns(ts) + seco
 """
 
 
-def session(lake: Lake, *, sandbox: bool = False) -> duckdb.DuckDBPyConnection:
+def session(lake: Lake, *, sandbox: bool = False, ledger: Ledger | None = None) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with a view for each table and mart of the lake as it is now; times are UTC.
 
     Args:
         sandbox: for SQL of people who are not trusted: no file but the lake's can be read, no extension, variable of
             the process or setting reached. Run their SQL through `warehouse.query`, which also keeps it from writing.
+        ledger: whose tables are to be there too, as they stand now.
     """
     connection = duckdb.connect(config=_config(lake, sandbox))
     build(connection, {name: sorted(lake.files(name)) for name in TABLES}, (*read("views"), *read("marts")))
+    if ledger is not None:
+        _mirror(connection, ledger)
     if sandbox:
         lock(connection, lake)
     return connection
 
 
-def refresh(connection: duckdb.DuckDBPyConnection, lake: Lake) -> list[str]:
-    """Takes the lake's current file lists; returns the tables whose list changed. One caller at a time."""
+def refresh(connection: duckdb.DuckDBPyConnection, lake: Lake, ledger: Ledger | None = None) -> list[str]:
+    """Takes the lake's current file lists, and the ledger's rows where one is given. One caller at a time.
+
+    Returns the tables of the lake whose list changed.
+    """
+    if ledger is not None:
+        _mirror(connection, ledger)
     known = files(connection)
     current = {name: sorted(lake.files(name)) for name in TABLES}
     changed = {name: paths for name, paths in current.items() if paths != known.get(name)}
     point(connection, changed)
     return list(changed)
+
+
+def _mirror(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
+    from warehouse.ledger.mirror import mirror  # noqa: PLC0415 - SQLAlchemy takes 0.2 s, which the lake alone needs not
+
+    mirror(connection, ledger)
 
 
 def files(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:

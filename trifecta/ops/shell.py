@@ -19,6 +19,7 @@ from rich.table import Table
 from trifecta.settings import Settings
 from warehouse import Lake, query, refresh, session
 from warehouse.errors import WarehouseError
+from warehouse.ledger import Ledger
 from warehouse.queries import MAX_ROWS, TRUNCATED
 
 try:
@@ -36,14 +37,14 @@ WELCOME = "Tables: show tables. Columns: describe trades. End: Ctrl-D."
 def run(settings: Settings, console: Console, *, command: str, form: Form) -> None:
     """Answers `command`, or each statement that is typed until Ctrl-D."""
     lake = Lake(settings.lake)
-    with session(lake) as connection:
+    with Ledger(settings.ledger) as ledger, session(lake, ledger=ledger) as connection:
         if command:
             show(ask(connection, command, form), console, form)
             return
         console.print(WELCOME, style="dim")
         with _history(settings.data_dir / "sql_history"):
             for statement in _typed(console):
-                refresh(connection, lake)
+                refresh(connection, lake, ledger)
                 try:
                     show(ask(connection, statement, form), console, form)
                 except (duckdb.Error, WarehouseError) as error:

@@ -1,0 +1,46 @@
+"""The ledger's tables are there for SQL, with money as decimals and times as times."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+
+from warehouse import Lake, query, refresh, session
+from warehouse.ledger import Ledger, equity, halts, marks
+
+_ZERO = dict.fromkeys(("positions", "capital", "realised", "unrealised", "fees"), Decimal(0))
+
+
+@pytest.mark.parametrize("sandbox", [False, True])
+def test_a_session_holds_the_ledger_as_it_stands_and_as_it_is_refreshed(
+    ledger: Ledger, tmp_path: Path, sandbox: bool
+) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    with ledger.begin() as connection:
+        tenth = Decimal("0.10000001")
+        row = {
+            "ts_ns": 1_700_000_000_000_000_001,
+            "portfolio": "paper",
+            "currency": "USD",
+            "cash": tenth,
+            "equity": tenth,
+        }
+        connection.execute(insert(equity), [row | _ZERO] * 3)
+        connection.execute(insert(marks).values(venue="v", symbol="s", price=Decimal("0.000000000001"), ts_ns=1))
+    with session(lake, sandbox=sandbox, ledger=ledger) as sql:
+        found = query(sql, "select sum(cash) as cash, max(ts)::varchar as ts from equity").to_pylist()
+        assert found == [{"cash": Decimal("0.30000003"), "ts": "2023-11-14 22:13:20.000000001"}]
+        assert query(sql, "select price from ledger.marks").to_pylist() == [{"price": Decimal("0.000000000001000")}]
+        assert query(sql, "select * from fills").num_rows == 0
+        with ledger.begin() as connection:
+            connection.execute(insert(halts).values(ts_ns=1, halted=True, reason="x", actor="y"))
+        refresh(sql, lake, ledger)
+        assert query(sql, "select halted, reason from halts").to_pylist() == [{"halted": True, "reason": "x"}]
+
+
+def test_a_ledger_that_is_not_there_gives_empty_tables(url: str, tmp_path: Path) -> None:
+    with Ledger(url) as ledger, session(Lake(str(tmp_path / "lake")), ledger=ledger) as sql:
+        assert query(sql, "select count(*) as n from orders").to_pylist() == [{"n": 0}]
