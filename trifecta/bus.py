@@ -15,17 +15,19 @@ import zmq
 import zmq.asyncio
 
 from trifecta.errors import SettingsError
-from trifecta.market.events import BinarySignal, OrderFlow, Quote
+from trifecta.market.events import BinarySignal, Book, OrderFlow, Quote
 
 HIGH_WATER_MARK = 10_000  # messages a slow subscriber may fall behind before it loses the oldest
 SECONDS_TOPIC = b"second/"
 QUOTES_TOPIC = b"quote/"
+BOOKS_TOPIC = b"book/"
 SIGNALS_TOPIC = b"signal/"
 OPPORTUNITIES_TOPIC = b"opportunities/"
 LAST_PORT = 65535
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_second = msgspec.msgpack.Decoder(OrderFlow).decode
+_decode_book = msgspec.msgpack.Decoder(Book).decode
 _decode_quote = msgspec.msgpack.Decoder(Quote).decode
 _decode_signal = msgspec.msgpack.Decoder(BinarySignal).decode
 _Row = TypeVar("_Row")
@@ -62,6 +64,9 @@ class Publisher:
     def quote(self, row: Quote) -> None:
         self._socket.send_multipart((QUOTES_TOPIC + row.venue.encode(), _encode(row)), zmq.NOBLOCK)
 
+    def book(self, row: Book) -> None:
+        self._socket.send_multipart((BOOKS_TOPIC + row.venue.encode(), _encode(row)), zmq.NOBLOCK)
+
     def signal(self, row: BinarySignal) -> None:
         self._socket.send_multipart((SIGNALS_TOPIC + row.venue.encode(), _encode(row)), zmq.NOBLOCK)
 
@@ -90,6 +95,11 @@ def seconds(address: str) -> AsyncGenerator[OrderFlow, None]:
 def quotes(address: str) -> AsyncGenerator[Quote, None]:
     """Best bids and asks of every instrument, as they are published."""
     return _rows(address, QUOTES_TOPIC, _decode_quote)
+
+
+def books(address: str) -> AsyncGenerator[Book, None]:
+    """The best levels of every instrument, as they are published."""
+    return _rows(address, BOOKS_TOPIC, _decode_book)
 
 
 def opportunities(address: str, decode: Callable[[bytes], _Row]) -> AsyncGenerator[_Row, None]:

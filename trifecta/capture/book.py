@@ -142,6 +142,19 @@ class Book:
             sides.append(far | dict(zip(prices, cells[where].tolist(), strict=True)))
         return sides[0], sides[1]
 
+    def best(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """(price, size) of the best `LEVELS` bids and asks, best first; nothing of a book that is not valid."""
+        top = self._top()
+        bids, asks = (
+            [
+                level
+                for level in zip(top[f"{side}_price"].tolist(), top[f"{side}_qty"].tolist(), strict=True)
+                if level[0]
+            ]
+            for side in ("bid", "ask")
+        )
+        return bids, asks
+
     def _run(self, depth: Events, levels: Events, moments: Int64s) -> Applied:
         tops, bests = np.zeros(len(moments), TOP), np.empty(len(depth), BEST)
         columns = integers(depth), integers(levels), moments, integers(tops), integers(bests)

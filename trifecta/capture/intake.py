@@ -112,6 +112,8 @@ class Intake:
             self.pipeline.process(frames)
             for quote in self.pipeline.quotes():
                 self._publisher.quote(quote)
+            for book in self.pipeline.books():
+                self._publisher.book(book)
             for row in self.pipeline.seconds():
                 self._publisher.second(row)
                 self._second_closed.set()

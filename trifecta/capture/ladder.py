@@ -84,6 +84,10 @@ class Ladder:
         """All levels of both sides as {price: size}, whether valid or not."""
         return dict(self._bids.sizes), dict(self._asks.sizes)
 
+    def best(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """(price, size) of the best `LEVELS` bids and asks, best first; nothing of a book that is not valid."""
+        return (self._bids.best(LEVELS), self._asks.best(LEVELS)) if self.valid else ([], [])
+
     def apply(self, depth: Events, levels: Events, moments: Int64s) -> Told:
         """Takes in changes and tells how the book stood at each moment.
 

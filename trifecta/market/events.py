@@ -170,6 +170,20 @@ class BinarySignal(msgspec.Struct, frozen=True):
     payout: float  # profit of a won bet per unit staked
 
 
+class Book(msgspec.Struct, frozen=True):
+    """The best levels of one instrument as they go over the bus, best first: price in quote units, size in base units.
+
+    Both sides are empty where the book is not to be believed.
+    """
+
+    venue: str
+    symbol: str
+    ts_event: int  # the venue's time of the last change, UTC ns; 0 where it sends none
+    ts_recv: int  # ours, ns
+    bids: list[tuple[float, float]]
+    asks: list[tuple[float, float]]
+
+
 class OrderFlow(msgspec.Struct, frozen=True):
     """Order flow of the 60 s that end at `ts_event`, closed once a second. Formulas: `features/orderflow.py`.
 
