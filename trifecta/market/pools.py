@@ -86,12 +86,11 @@ def best_amount(buy: tuple[int, int], sell: tuple[int, int], buy_bps: int = FEE_
         sell: reserves (of what was bought, of what comes back) of the pool that is sold to.
     """
     keeps, gives = BPS - buy_bps, BPS - sell_bps
-    # Both pools in a row are one pool with these reserves; its best input follows from the root of their product.
-    scale = sell[0] * BPS + buy[1] * keeps * gives // BPS
-    reserve_in, reserve_out = buy[0] * sell[0] * BPS // scale, buy[1] * sell[1] * gives // scale
-    if reserve_in <= 0 or reserve_out <= 0:
-        return 0
-    estimate = (isqrt(reserve_in * reserve_out * keeps * BPS) - reserve_in * BPS) // keeps
+    # x put through both gives x k P / (Q + x k S); its slope is 1, and what is left the most, where Q + x k S is the
+    # root of k P Q. Nothing is divided before the end: reserves may differ by thirty digits.
+    product, rest = buy[1] * gives * sell[1], buy[0] * sell[0] * BPS**2
+    slope = sell[0] * BPS + buy[1] * gives
+    estimate = (isqrt(keeps * product * rest) - rest) // (keeps * slope)
     if estimate <= 0:
         return 0
     best = max((estimate, estimate - 1, estimate + 1), key=lambda amount: profit(amount, buy, sell, buy_bps, sell_bps))
