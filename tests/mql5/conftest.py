@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.mql5.build import EXPERT, Built, Flavour, build
+from tests.mql5.build import Built
+from tests.mql5.programs import PROGRAMS
 
 
 @pytest.fixture(scope="session")
 def expert() -> Built:
     """Box-EA in a terminal that Python drives."""
-    return build(EXPERT, ["converse.cpp"], Flavour.CHECKED)
+    return PROGRAMS["expert"].built()

@@ -52,7 +52,11 @@ class Terminal:
 def terminal(built: Built) -> Iterator[Terminal]:
     """A terminal with XAUUSD at 2000 on its chart."""
     process = subprocess.Popen(
-        [str(built.program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [str(built.program), "--converse"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         yield Terminal(process)

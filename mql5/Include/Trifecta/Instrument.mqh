@@ -77,7 +77,8 @@ double LossOf(const SInstrument &instrument, const double volume, const double p
 //--- the nearest stop that the broker accepts, counted in points from the entry price: spread, stops level and a point
 double LeastStop(const SInstrument &instrument)
   {
-   return((instrument.ask - instrument.bid) / instrument.point + (double)MathMax(instrument.stops_level, instrument.freeze_level) + 1.0);
+   const double spread = MathCeil((instrument.ask - instrument.bid) / instrument.point - 1e-6);
+   return(spread + (double)MathMax(instrument.stops_level, instrument.freeze_level) + 1.0);
   }
 
 #endif

@@ -213,19 +213,19 @@ public:
          return;
       MqlTick ticks[];
       const int copied = CopyTicks(m_symbol, ticks, COPY_TICKS_ALL, (ulong)m_newest_msc, PUSH_COPY);
-      int skipped = 0;
+      int known = m_taken_of_newest;   // of the newest millisecond: they come again
       for(int i = 0; i < copied; i++)
         {
-         if(ticks[i].time_msc == m_newest_msc && skipped < m_taken_of_newest)
-           {
-            skipped++;
-            continue;
-           }
          if(ticks[i].time_msc != m_newest_msc)
            {
             m_newest_msc = ticks[i].time_msc;
             m_taken_of_newest = 0;
-            skipped = 0;
+            known = 0;
+           }
+         if(known > 0)
+           {
+            known--;
+            continue;
            }
          m_taken_of_newest++;
          Queue(ticks[i]);

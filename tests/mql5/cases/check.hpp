@@ -20,10 +20,11 @@ struct Registered {
 };
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
-#define CASE(name)                                                                             \
-  static void JOIN(Case, __LINE__)();                                                          \
-  static const ::mql5::cases::Registered JOIN(registered, __LINE__)(name, JOIN(Case, __LINE__)); \
-  static void JOIN(Case, __LINE__)()
+#define NAMED_CASE(name, number)                                                                \
+  static void JOIN(Case, number)();                                                            \
+  static const ::mql5::cases::Registered JOIN(registered, number)(name, JOIN(Case, number)); \
+  static void JOIN(Case, number)()
+#define CASE(name) NAMED_CASE(name, __COUNTER__)
 
 template <class T> std::string Told(const T &value) {
   std::ostringstream out;

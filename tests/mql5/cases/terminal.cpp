@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "drive.hpp"
+#define CONVERSES
 
 namespace mql5::cases {
 

@@ -13,7 +13,7 @@ inline SimSymbol &Gold() { return Server().Of("XAUUSD"); }
 inline std::vector<MqlRates> Flat(int count, ENUM_TIMEFRAMES timeframe, double low, double high) {
   std::vector<MqlRates> bars;
   const long seconds = PeriodSeconds(timeframe), newest = Server().now_ms / 1000 / seconds * seconds;
-  for (int at = count - 1; at >= 0; --at) bars.push_back({datetime(newest - at * seconds), low, high, low, (low + high) / 2, 100, 20, 0});
+  for (int at = count - 1; at >= 0; --at) bars.push_back({datetime(newest - at * seconds), (low + high) / 2, high, low, (low + high) / 2, 100, 20, 0});
   return bars;
 }
 

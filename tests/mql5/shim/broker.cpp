@@ -172,6 +172,8 @@ uint Broker::CheckStops(const MqlTradeRequest &request) {
 
 uint Broker::CheckPlacing(const MqlTradeRequest &request, SimSymbol &symbol) {
   const bool market = request.type <= ORDER_TYPE_SELL;
+  const bool held = std::any_of(positions.begin(), positions.end(), [&](const auto &position) { return position.ticket == request.position; });
+  if (request.position && !held) return TRADE_RETCODE_POSITION_CLOSED;
   if ((request.action == TRADE_ACTION_DEAL) != market) return TRADE_RETCODE_INVALID_ORDER;
   if (const uint code = CheckMode(request, symbol); code) return code;
   if (!(request.volume >= symbol.volume_min - TINY) || !(request.volume <= symbol.volume_max + TINY) || !IsMultiple(request.volume, symbol.volume_step)) {

@@ -1,2 +1,0 @@
-#include "terminal.cpp"
-int main() { mql5::cases::Converse(); }

@@ -1,0 +1,2 @@
+// refused by: pointers
+void OnTick(void) { int a = 3; long p = &a; }

@@ -1,0 +1,2 @@
+// refused by: bytes
+void OnTick(void) { char d[]; StringToCharArray("x", d); }

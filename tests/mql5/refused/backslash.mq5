@@ -1,0 +1,3 @@
+// refused by: includes
+#include <Trifecta\Json.mqh>
+void OnTick(void) { }

@@ -1,0 +1,2 @@
+// refused by: words
+void OnTick(void) { Print(EnumToString(PERIOD_H1)); }

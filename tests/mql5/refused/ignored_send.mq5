@@ -1,0 +1,2 @@
+// refused by: results
+void OnTick(void) { MqlTradeRequest q = {}; MqlTradeResult r = {}; OrderSend(q, r); }

@@ -1,0 +1,3 @@
+// refused by: inputs
+input int InpA[3];
+void OnTick(void) { }

@@ -1,0 +1,2 @@
+// refused by: text
+void OnTick(void) { Print("dự"); }

@@ -1,0 +1,3 @@
+// refused by: includes
+#import "user32.dll"
+void OnTick(void) { }

@@ -1,0 +1,2 @@
+// refused by: flow
+void OnTick(void) { double d = 2.5; int i = d; Print(i); }

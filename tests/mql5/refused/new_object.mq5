@@ -1,0 +1,3 @@
+// refused by: words
+class CThing { public: int x; };
+void OnTick(void) { CThing a = new CThing(); }

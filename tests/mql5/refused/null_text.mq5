@@ -1,0 +1,2 @@
+// refused by: strings
+void OnTick(void) { string s = ""; if(s == NULL) Print("x"); }

@@ -1,0 +1,2 @@
+// refused by: flow
+void OnTick(void) { ulong a = 5; int i = a; Print(i); }

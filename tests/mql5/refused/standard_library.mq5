@@ -1,0 +1,2 @@
+// refused by: words
+void OnTick(void) { std::vector v; }

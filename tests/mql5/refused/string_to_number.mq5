@@ -1,0 +1,2 @@
+// refused by: compiler
+void OnTick(void) { double d = "5"; Print(d); }

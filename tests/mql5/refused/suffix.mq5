@@ -1,0 +1,2 @@
+// refused by: literals
+void OnTick(void) { ulong a = 10ULL; }

@@ -1,0 +1,3 @@
+// refused by: includes
+#include <Trade/Trade.mqh>
+void OnTick(void) { }

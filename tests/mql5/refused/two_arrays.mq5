@@ -1,0 +1,2 @@
+// refused by: declarations
+void OnTick(void) { char data[], result[]; }

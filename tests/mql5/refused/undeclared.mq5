@@ -1,0 +1,2 @@
+// refused by: compiler
+void OnTick(void) { foo = 3; Bar(); }

@@ -1,0 +1,2 @@
+// refused by: words
+void OnTick(void) { unsigned int a = 3; }

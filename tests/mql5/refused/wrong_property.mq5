@@ -1,0 +1,2 @@
+// refused by: compiler
+void OnTick(void) { double v = PositionGetDouble(POSITION_TYPE); Print(v); }
