@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from trifecta.emulator import control, mt5_remote, signals, socket
+from trifecta.emulator import control, mt5_remote, signals, socket, trading
+from trifecta.emulator.accounts import Accounts
 from trifecta.emulator.config import EmulatorConfig, EmulatorError, Fault, FaultKind, MarketName
 from trifecta.emulator.exchanges.venues import Exchanges
 from trifecta.emulator.faults import Faults
@@ -219,6 +220,9 @@ class Emulator:
             self._add_sockets(app, SOCKET_PATHS[market], hub)
         app.add_routes(self.exchanges.routes())
         self._add_forex(app)
+        if MarketName.SPOT in self.hubs:
+            accounts = Accounts(self.source.listings[MarketName.SPOT], self._server_ms(MarketName.SPOT))
+            trading.add_routes(app, accounts)
         return app
 
     def _add_forex(self, app: web.Application) -> None:

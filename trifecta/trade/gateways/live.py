@@ -1,0 +1,95 @@
+"""What must be true before an order can cost money."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from trifecta.errors import SettingsError
+from trifecta.settings import Settings, is_loopback
+
+ACKNOWLEDGEMENT = "orders cost real money"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A key and where it may be used. `base_url` is an emulator's; empty: the venue's own addresses."""
+
+    api_key: str = field(repr=False)
+    secret: str = field(repr=False)
+    sandbox: bool = True
+    base_url: str = ""
+
+
+def access(settings: Settings, venue: str) -> Access:
+    """The key to trade live at `venue`.
+
+    Raises:
+        SettingsError: names the one condition of live trading that is missing.
+    """
+    trade = settings.trade
+    keys = trade.credentials.get(venue)
+    env = f"TRIFECTA_TRADE__CREDENTIALS__{venue.upper()}"
+    missing = (
+        (trade.mode != "live", 'trade.mode = "paper"', 'set trade.mode = "live"'),
+        (keys is None, f"trade.credentials.{venue}", f"set {env}__API_KEY and {env}__SECRET"),
+        (keys is not None and not keys.api_key.get_secret_value(), f"{venue}'s api_key", f"set {env}__API_KEY"),
+        (keys is not None and not keys.secret.get_secret_value(), f"{venue}'s secret", f"set {env}__SECRET"),
+        (
+            not trade.live.max_order_notional,
+            "trade.live.max_order_notional = 0",
+            "set the most an order may move",
+        ),
+        (not trade.live.max_daily_notional, "trade.live.max_daily_notional = 0", "set the most a day may move"),
+        (trade.live.acknowledge != ACKNOWLEDGEMENT, "trade.live.acknowledge", f"set it to {ACKNOWLEDGEMENT!r}"),
+    )
+    for lacks, what, remedy in missing:
+        if lacks:
+            raise SettingsError(f"live trading at {venue} is refused: {what} is missing or does not allow it; {remedy}")
+    if keys is None:
+        raise SettingsError(f"live trading at {venue} is refused: no credentials")
+    return Access(keys.api_key.get_secret_value(), keys.secret.get_secret_value(), keys.sandbox)
+
+
+def reach(exchange: Any, told: Access) -> None:
+    """Points a ccxt exchange where it may go, and looks where it would go before it does.
+
+    Raises:
+        SettingsError: a sandbox's key, and an address that is not known to be a sandbox.
+    """
+    tested = {urlsplit(url).hostname for url in _strings(exchange.urls.get("test"))}
+    if told.base_url:
+        exchange.urls["api"] = _rewritten(exchange.urls["api"], told.base_url)
+    elif told.sandbox:
+        if not tested:
+            raise SettingsError(f"{exchange.id} has no sandbox: set trade.credentials.{exchange.id}.sandbox = false")
+        exchange.set_sandbox_mode(True)
+    if told.sandbox:
+        check_sandboxed(exchange, tested)
+
+
+def check_sandboxed(exchange: Any, tested: set[str | None]) -> None:
+    """Raises SettingsError where any address that orders go to is neither loopback nor a known test host."""
+    for url in _strings(exchange.urls["api"]):
+        host = urlsplit(url).hostname or ""
+        if not is_loopback(host) and host not in tested:
+            raise SettingsError(
+                f"{exchange.id} in its sandbox would reach {host}, which is not a test address: nothing is started"
+            )
+
+
+def _strings(urls: Any) -> Iterator[str]:
+    if isinstance(urls, dict):
+        for value in urls.values():
+            yield from _strings(value)
+    elif isinstance(urls, str):
+        yield urls
+
+
+def _rewritten(urls: Any, base_url: str) -> Any:
+    if isinstance(urls, dict):
+        return {name: _rewritten(value, base_url) for name, value in urls.items()}
+    there, parts = urlsplit(base_url), urlsplit(urls)
+    return urlunsplit((there.scheme, there.netloc, parts.path, parts.query, ""))
