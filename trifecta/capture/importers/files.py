@@ -13,9 +13,11 @@ from typing import IO, BinaryIO, NamedTuple, cast
 
 import pyarrow as pa
 
+from trifecta.capture.importers import parquet
 from trifecta.errors import DataError
 
 HEAD_BYTES = 64 * 1024
+PARQUET = b"PAR1"
 _GZIP, _ZIP, _ZSTD = b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd"
 _BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
@@ -105,6 +107,8 @@ def _unpacked(path: Path, raw: BinaryIO) -> Iterator[IO[bytes]]:
                 raise DataError(f"{path} holds {len(members)} files, expected one: unpack it and import each")
             with archive.open(members[0]) as source:
                 yield source
+    elif start == PARQUET:
+        yield parquet.lines(raw)
     elif start.startswith(_ZSTD):
         with pa.CompressedInputStream(raw, "zstd") as source:
             yield source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trifecta.capture.importers import binance_public, binance_stream, freqtrade
+from trifecta.capture.importers import binance_public, binance_stream, freqtrade, minute_bars
 from trifecta.capture.importers.files import Head, read_head
 from trifecta.capture.importers.formats import Format
 from trifecta.errors import DataError
@@ -19,6 +19,7 @@ FORMATS: tuple[Format, ...] = (
     binance_public.FUTURES_AGGREGATES,
     binance_public.BOOK_TICKER,
     binance_public.KLINES,
+    minute_bars.MINUTE_BARS,
 )
 
 
