@@ -81,7 +81,7 @@ def build(
     """
     using = with_compiler or compiler()
     text = translate(ROOT / main if not main.is_absolute() else main, ROOT / include).text
-    text = text.replace(f'"{ROOT}/', '"')
+    text = text.replace(f'"{ROOT}/', '"').replace(f'"{include}/', f'"{INCLUDE}/')
     unit = "\n".join(
         ['#include "mql.hpp"', text, '#include "check.hpp"', *(f'#include "{name}"' for name in cases), ""]
     )

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -16,19 +12,17 @@ import pytest
 import zmq
 
 from tests.forecast.flow import walk_seconds
-from tests.mql5.build import ROOT, Built
+from tests.mql5.beside import TOKEN, free_port, sidecar
+from tests.mql5.build import Built
 from tests.mql5.terminal import Terminal, terminal
 from trifecta.bus import SECONDS_TOPIC
 from trifecta.clock import NS_PER_S
-from trifecta.serve.server import listen
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 DEADLINE_S = 120.0
-TOKEN = "a-token-of-more-than-16-characters"
 TRADITIONAL = 2800.0
 SIDECAR = "1"  # ENUM_RANGE_SOURCE
-PROGRAM = "from trifecta.serve.server import run; from trifecta.settings import load; run(load())"
 
 
 class Feed:
@@ -62,26 +56,6 @@ def bus() -> Iterator[str]:
         feed.stop()
 
 
-@contextmanager
-def sidecar(folder: Path, port: int, bus_address: str) -> Iterator[subprocess.Popen[bytes]]:
-    told = {
-        "TRIFECTA_DATA_DIR": str(folder / "data"),
-        "TRIFECTA_API_PORT": str(port),
-        "TRIFECTA_API_TOKEN": TOKEN,
-        "TRIFECTA_BUS_ADDRESS": bus_address,
-        "PYTHONPATH": str(ROOT),
-    }
-    with (folder / "sidecar.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM], env=os.environ | told, cwd=folder, stdout=log, stderr=log
-        )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
 def until(ea: Terminal, source: str) -> dict[str, str]:
     """What is shown once the range comes from that source; each turn is a timer event in real time and a tick."""
     deadline = time.monotonic() + DEADLINE_S
@@ -97,8 +71,7 @@ def until(ea: Terminal, source: str) -> dict[str, str]:
 def test_fresh_range_is_used_fallback_serves_while_the_sidecar_is_dead_and_it_recovers_by_itself(
     expert: Built, bus: str, tmp_path: Path
 ) -> None:
-    with listen("127.0.0.1", 0) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with terminal(expert) as ea:
         ea.tell("open 2000 0.2")
         ea.tell("broker real_clock 1")
@@ -122,8 +95,7 @@ def test_fresh_range_is_used_fallback_serves_while_the_sidecar_is_dead_and_it_re
 
 
 def test_wrong_token_gives_the_traditional_range_and_the_reason(expert: Built, bus: str, tmp_path: Path) -> None:
-    with listen("127.0.0.1", 0) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with sidecar(tmp_path, port, bus), terminal(expert) as ea:
         ea.tell("open 2000 0.2")
         ea.tell("broker real_clock 1")

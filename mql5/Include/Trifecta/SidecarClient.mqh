@@ -134,7 +134,7 @@ private:
       if(!json.Number("market_range", points))
          return("market_range is not a number");
       if(points <= 0.0 || points > m_parameters.max_range)
-         return(StringFormat("market_range %.2f is not between 0 and %.0f points", points, m_parameters.max_range));
+         return(StringFormat("market_range %g is not between 0 and %g points", points, m_parameters.max_range));
       const string problem = Accept(json, m_range, now_ms);
       if(StringLen(problem) > 0)
          return(problem);

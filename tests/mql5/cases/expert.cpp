@@ -261,7 +261,7 @@ CASE("expert: killed in the middle of an order, after the restart there is one p
   EQUAL(Server().sent.size(), 1UL);
 }
 
-CASE("expert: the daily loss closes what is ours, removes orders and holds until the next server day and over a restart") {
+CASE("expert: the daily loss closes what is ours and holds until the next server day and over a restart") {
   Plain();
   const ulong foreign = Foreigner();
   Set({{"InpDailyLossPercent", "1"}, {"InpRiskPercent", "10"}});

@@ -1,5 +1,5 @@
 // Store.mqh, Book.mqh and OrderGate.mqh
-#include "drive.hpp"
+#include "world.hpp"
 
 namespace mql5::cases {
 

@@ -1,5 +1,5 @@
 // TickPusher.mqh, over real sockets
-#include "drive.hpp"
+#include "world.hpp"
 #include "faulty.hpp"
 
 namespace mql5::cases {

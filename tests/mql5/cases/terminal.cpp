@@ -40,7 +40,7 @@ void Show() {
             << "\nrequests " << Here().requests.size() << "\n";
   double slowest = 0;
   for (const auto &request : Here().requests) slowest = std::max(slowest, request.took_ms);
-  std::cout << "slowest_ms " << slowest << "\n";
+  std::cout << "slowest_ms " << slowest << "\n" << Here().objects["Trifecta.8"][OBJPROP_TEXT] << "\n";
 }
 
 std::string Day(long time_ms) { return TimeToString(datetime(time_ms / 1000), TIME_DATE | TIME_SECONDS).utf8(); }
@@ -89,7 +89,8 @@ void SetBroker(const std::string &name, double value) {
   SimSymbol &gold = Gold();
   const std::map<std::string, double *> numbers{{"balance", &Server().balance}, {"leverage", &Server().leverage}, {"commission", &gold.commission},
                                                 {"swap_long", &gold.swap_long}, {"swap_short", &gold.swap_short}, {"point", &gold.point},
-                                                {"tick_size", &gold.tick_size}, {"tick_value", &gold.tick_value}};
+                                                {"tick_size", &gold.tick_size}, {"tick_value", &gold.tick_value}, {"volume_step", &gold.volume_step},
+                                                {"volume_min", &gold.volume_min}, {"volume_max", &gold.volume_max}};
   if (name == "netting") {
     Server().margin_mode = ACCOUNT_MARGIN_MODE_RETAIL_NETTING;
   } else if (name == "digits") {
@@ -134,11 +135,16 @@ void Obey(const std::string &line, std::size_t &told) {
     Timers(static_cast<int>(number), true);
   } else if (command == "pass" && words >> number) {
     Pass(static_cast<long>(number));
-  } else if (command == "range") {
+  } else if (command == "range" && words >> number) {
     program::CTraditionalRange range;
-    range.Init(string("XAUUSD"), 15'000, 0);
+    range.Init(string("XAUUSD"), number, 0);
     std::cout.precision(17);
-    std::cout << "traditional " << range.Read().points << "\n";
+    std::cout << range.Read().points << "\n";
+  } else if (command == "volume" && words >> number >> second >> text) {
+    program::SInstrument gold;
+    string problem;
+    std::cout.precision(17);
+    std::cout << (program::LoadInstrument(string("XAUUSD"), gold, problem) ? program::RiskVolume(gold, number, second, std::stod(text)) : -1.0) << "\n";
   } else if (command == "history" && words >> name) {
     History(name);
   } else if (command == "play" && words >> name) {

@@ -1,0 +1,2 @@
+#include <Trifecta/Book.mqh>
+#include <Trifecta/OrderGate.mqh>

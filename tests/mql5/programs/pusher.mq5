@@ -1,0 +1,1 @@
+#include <Trifecta/TickPusher.mqh>
