@@ -13,6 +13,7 @@ from tests.trade.trading import BTC, ETH, KRAKEN, LOOSE, NOW, Floor, floor
 from trifecta.clock import NS_PER_S, ManualClock
 from trifecta.decide import halt
 from trifecta.decide.risk import Refused, Rule
+from trifecta.settings import LiveSettings
 from trifecta.trade.desk import Request, Traded
 from warehouse.ledger import Ledger, risk_state
 
@@ -183,3 +184,19 @@ def test_an_order_that_was_approved_before_a_halt_is_not_sent_after_it(ledger: L
 def _state(ledger: Ledger) -> Row[Any]:
     with ledger.read() as connection:
         return connection.execute(select(risk_state)).one()
+
+
+def test_real_money_moves_no_more_than_an_order_and_a_day_may(ledger: Ledger) -> None:
+    own = floor(ledger, live=LiveSettings(max_order_notional=Decimal(150), max_daily_notional=Decimal(250)))
+    _asks(own)
+
+    def trade(name: str, qty: str, mode: str = "live") -> Traded:
+        return own.desk.trade(Request(name, "live", "arbitrage", (own.ask(BTC, "BUY", qty),), "test", mode=mode))
+
+    assert _rule(trade("a", "1.51")) is Rule.LIVE
+    assert _rule(trade("b", "1.5")) is None
+    assert _rule(trade("c", "1.01")) is Rule.LIVE
+    assert _rule(trade("d", "1.0")) is None
+    own.clock.advance(86_400)
+    _asks(own)
+    assert _rule(trade("e", "1")) is None

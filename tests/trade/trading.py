@@ -10,7 +10,7 @@ from trifecta.clock import ManualClock
 from trifecta.decide.portfolio import Worth, value
 from trifecta.decide.risk import Risk
 from trifecta.market.orders import Catalogue, Draft, OrderSide, Terms, TimeInForce, draft
-from trifecta.settings import RiskSettings
+from trifecta.settings import LiveSettings, RiskSettings
 from trifecta.trade import posting
 from trifecta.trade.desk import Desk, Request, Traded
 from trifecta.trade.fills import FillModel, Market
@@ -90,15 +90,15 @@ class Floor:
 def floor(
     ledger: Ledger, limits: RiskSettings = LOOSE, model: FillModel | None = None, *, latency_ms: float = 0,
     gateways: dict[str, Gateway] | None = None, capital: str = "100000", clock: ManualClock | None = None,
-    known: tuple[Terms, ...] = (),
+    known: tuple[Terms, ...] = (), live: LiveSettings | None = None,
 ) -> Floor:  # fmt: skip
-    clock, books, risk = clock or ManualClock(NOW), Books(), Risk(limits)
+    clock, books, risk = clock or ManualClock(NOW), Books(), Risk(limits, live)
     catalogue = {**CATALOGUE, **{(one.venue, one.symbol): one for one in known}}
     paper = Paper(catalogue, books, model or Market(), clock, latency_ms)
     ways: dict[str, Gateway] = gateways if gateways is not None else {venue: paper for venue, _ in catalogue}
     oms = Oms(ledger, ways, risk, clock)
     with ledger.begin() as connection:
         posting.set_rates(connection, {"USDT": Decimal(1), "USD": Decimal(1)}, NOW)
-        for portfolio in ("paper", "stochastic"):
+        for portfolio in ("paper", "stochastic", "live"):
             posting.deposit(connection, portfolio, {"USDT": Decimal(capital)}, "start", NOW)
     return Floor(ledger, clock, books, risk, oms, Desk(ledger, oms, risk, clock), ways, catalogue)

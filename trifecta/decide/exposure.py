@@ -27,6 +27,11 @@ _TWINS = select(
     orders.c.client_order_id, orders.c.venue, orders.c.symbol, orders.c.side, orders.c.qty, orders.c.price
 ).where(_OWN, _RECENT, orders.c.status != OrderStatus.REJECTED.value)  # fmt: skip
 _COUNT = select(func.count()).where(_OWN, _RECENT)
+_MOVED = (
+    select(orders.c.quote, func.sum(orders.c.notional))
+    .where(_OWN, _RECENT, orders.c.status != OrderStatus.REJECTED.value)
+    .group_by(orders.c.quote)
+)
 _MARK = select(marks.c.price).where(
     marks.c.venue == bindparam("venue"), marks.c.symbol == bindparam("symbol"), marks.c.ts_ns > bindparam("since_ns")
 )
@@ -105,6 +110,12 @@ def twin(connection: Connection, portfolio: str, drafts: Iterable[Draft], since_
 def orders_since(connection: Connection, portfolio: str, since_ns: int) -> int:
     """How many orders were intended after that time."""
     return int(connection.execute(_COUNT, {"portfolio": portfolio, "since_ns": since_ns}).scalar_one())
+
+
+def moved_since(connection: Connection, portfolio: str, since_ns: int, valuation: Valuation) -> Decimal:
+    """What the portfolio's orders since then were to move, in the reporting currency; rejected ones nothing."""
+    sums = connection.execute(_MOVED, {"portfolio": portfolio, "since_ns": since_ns})
+    return sum((valuation.convert(amount, quote) for quote, amount in sums), ZERO)
 
 
 def fresh_mark(connection: Connection, terms: Terms, now_ns: int) -> Decimal | None:

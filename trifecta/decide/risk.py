@@ -19,7 +19,7 @@ from trifecta.decide import exposure, halt
 from trifecta.decide.portfolio import Valuation, value
 from trifecta.market.money import ZERO
 from trifecta.market.orders import Draft
-from trifecta.settings import RiskSettings
+from trifecta.settings import LiveSettings, RiskSettings
 from warehouse.ledger import risk_state
 
 _BASIS_POINTS = Decimal(10_000)
@@ -44,6 +44,7 @@ class Rule(StrEnum):
     ASSET = "asset_exposure"
     VENUE = "venue_exposure"
     STOCK = "stock"
+    LIVE = "live_cap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Proposal:
     engine: str
     drafts: tuple[Draft, ...]
     fill_model: str = "market"
+    live: bool = False
 
     @property
     def opens(self) -> bool:
@@ -115,10 +117,11 @@ class Moment:
 class Risk:
     """The limits of `settings`, applied."""
 
-    def __init__(self, settings: RiskSettings) -> None:
+    def __init__(self, settings: RiskSettings, live: LiveSettings | None = None) -> None:
         self._limits = settings
+        self._live = live or LiveSettings()
         self._zone = ZoneInfo(settings.timezone)
-        always: tuple[Check, ...] = (self._halted, self._stale, self._duplicate)
+        always: tuple[Check, ...] = (self._halted, self._stale, self._duplicate, self._live_caps)
         self._of_exits: tuple[Check, ...] = (*always, self._stock)
         self._of_entries: tuple[Check, ...] = (
             *always,
@@ -201,6 +204,23 @@ class Risk:
         if twin is None:
             return None
         return Refused(Rule.DUPLICATE, f"order {twin} is the same and less than {self._limits.duplicate_s:g} s old")
+
+    def _live_caps(self, moment: Moment) -> Refused | None:
+        """What real money may move: an order, and all orders since midnight; exits count too."""
+        if not moment.proposal.live:
+            return None
+        convert = moment.valuation.convert
+        asked = [convert(draft.notional, draft.terms.quote) for draft in moment.proposal.drafts]
+        if max(asked) > self._live.max_order_notional:
+            told = f"an order of {max(asked):.2f} is above trade.live.max_order_notional"
+            return Refused(Rule.LIVE, f"{told} {self._live.max_order_notional}")
+        midnight = datetime.fromisoformat(moment.state.day).replace(tzinfo=self._zone)
+        since_ns = int(midnight.timestamp()) * NS_PER_S - 1
+        moved = exposure.moved_since(moment.connection, moment.proposal.portfolio, since_ns, moment.valuation)
+        if moved + sum(asked) > self._live.max_daily_notional:
+            told = f"{moved:.2f} moved on {moment.state.day} and {sum(asked):.2f} more"
+            return Refused(Rule.LIVE, f"{told} are above trade.live.max_daily_notional {self._live.max_daily_notional}")
+        return None
 
     def _collar(self, moment: Moment) -> Refused | None:
         for draft in moment.proposal.drafts:

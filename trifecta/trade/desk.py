@@ -89,7 +89,13 @@ class Desk:
 
 def _proposal(decision: str, request: Request) -> Proposal:
     return Proposal(
-        decision, request.opportunity_id, request.portfolio, request.engine, request.drafts, request.fill_model
+        decision,
+        request.opportunity_id,
+        request.portfolio,
+        request.engine,
+        request.drafts,
+        request.fill_model,
+        live=request.mode == "live",
     )
 
 
