@@ -9,7 +9,7 @@ import asyncio
 import os
 from dataclasses import dataclass
 
-from prefect import flow, task
+from prefect import flow, runtime, task
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
@@ -94,7 +94,13 @@ async def show(key: str, markdown: str, about: str) -> None:
     await acreate_markdown_artifact(key=key, markdown=markdown, description=about)
 
 
-@flow(flow_run_name="train")
+def run_name() -> str:
+    """What is trained, as the interface and the sidecar show it."""
+    given = runtime.flow_run.parameters
+    return " ".join(["train", str(given.get("symbol") or "all"), str(given.get("horizon_s") or "")]).strip()
+
+
+@flow(flow_run_name=run_name)
 async def train(venue: str = "", symbol: str = "", horizon_s: int = 0, network: str = "") -> State[list[str]]:
     """Trains, judges and registers; empty arguments mean all that is recorded. Returns the versions that were made."""
     settings = load()

@@ -9,13 +9,16 @@ import urllib.error
 import urllib.request
 from datetime import UTC, datetime
 from typing import TypeVar
+from uuid import uuid4
 
 import msgspec
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from trifecta.clock import NS_PER_S
 from trifecta.errors import TransientError
 
 TIMEOUT_S = 5.0
+ATTEMPTS, PAUSE_S = 3, 0.5  # its database is locked for a moment now and then, and it says 503
 MAX_BYTES = 4 * 1024 * 1024
 UNFINISHED = ("SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING")
 
@@ -24,6 +27,10 @@ T = TypeVar("T")
 
 class PrefectAwayError(TransientError):
     """Prefect does not answer, or not as expected; the message is fit for a client."""
+
+
+class PrefectBusyError(PrefectAwayError):
+    """Prefect asks to come again."""
 
 
 class _Named(msgspec.Struct, frozen=True):
@@ -65,8 +72,9 @@ class PrefectApi:
         self._url = url.rstrip("/")
 
     def start(self, deployment: str, parameters: dict[str, object]) -> Run:
-        """A new run of `flow/deployment`."""
-        return self._post(f"/deployments/{self._id(deployment)}/create_flow_run", {"parameters": parameters}, Run)
+        """A new run of `flow/deployment`; asking again after a failure half way starts no second one."""
+        body = {"parameters": parameters, "idempotency_key": uuid4().hex}
+        return self._post(f"/deployments/{self._id(deployment)}/create_flow_run", body, Run)
 
     def newest(self, deployment: str, now_ns: int) -> Run | None:
         """The run that was due last; runs that a schedule has planned for later do not count."""
@@ -98,11 +106,19 @@ class PrefectApi:
             kind,
         )
 
+    @retry(
+        retry=retry_if_exception_type(PrefectBusyError),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_fixed(PAUSE_S),
+        reraise=True,
+    )
     def _ask(self, request: urllib.request.Request, kind: type[T]) -> T:
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310  the URL is a setting
                 return msgspec.json.decode(answer.read(MAX_BYTES), type=kind)
         except urllib.error.HTTPError as error:
+            if error.code == 503:
+                raise PrefectBusyError("Prefect is busy (503): ask again in a few seconds") from error
             known = error.code == 404 and "/deployments/name/" in request.full_url
             told = "knows no deployment train: `trifecta up` deploys it" if known else f"answered {error.code}"
             raise PrefectAwayError(f"Prefect {told}") from error

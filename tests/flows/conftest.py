@@ -1,0 +1,18 @@
+"""A Prefect server for the flows that are run here, on a free port, its database thrown away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from prefect.settings import PREFECT_API_URL
+from prefect.testing.utilities import prefect_test_harness
+
+START_S = 120
+
+
+@pytest.fixture(scope="module")
+def prefect_api() -> Iterator[str]:
+    """The API's address. Starting takes about ten seconds: one server serves a whole module."""
+    with prefect_test_harness(server_startup_timeout=START_S):
+        yield str(PREFECT_API_URL.value())

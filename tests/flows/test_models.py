@@ -1,0 +1,228 @@
+"""Training, judging and tuning as flows, against a real Prefect server: what is registered, shown, started, resumed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+import flows.evaluate
+import flows.train
+import flows.tune
+from tests.forecast import test_live as served
+from tests.forecast import tiny
+from tests.forecast.laws import driven, land
+from tests.serve.sidecar import client_of
+from trifecta.clock import SystemClock
+from trifecta.errors import DataError
+from trifecta.forecast import registry
+from trifecta.forecast.contest import Step
+from trifecta.forecast.fitting import Effort
+from trifecta.forecast.registry import Status
+from trifecta.forecast.training import Job, Trained
+from trifecta.serve.app import create
+from trifecta.serve.prefect_api import PrefectApi, PrefectAwayError
+from trifecta.settings import Settings, load
+from warehouse import Lake
+from warehouse.ledger import Ledger
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.timeout(900),
+    # Prefect leaves connections of its clients to the garbage collector
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+SMALL = Job("sim_law", "LAWUSDT", 300, "lstm", step_s=20, steps=20, folds=1, effort=Effort(epochs=1, windows=128))
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_api: str) -> Settings:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRIFECTA_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("TRIFECTA_PREFECT_API", prefect_api)
+    (tmp_path / "data").mkdir()
+    return load()
+
+
+@pytest.fixture
+def ledger(settings: Settings) -> Iterator[Ledger]:
+    with Ledger(settings.ledger) as made:
+        made.migrate()
+        yield made
+
+
+async def artifact(key: str) -> Any:
+    """The newest artifact of that key."""
+    wanted = ArtifactFilter(key=ArtifactFilterKey.model_validate({"any_": [key]}))
+    async with get_client() as client:
+        return (await client.read_artifacts(artifact_filter=wanted, limit=1, sort="UPDATED_DESC"))[0]  # type: ignore[arg-type]
+
+
+def stand_in(passed: bool) -> Callable[..., Trained]:
+    """A training that takes no time: a version of the job's horizon, or too little data for an hour."""
+
+    def fit(job: Job, lake: Lake, models: Path, clock: SystemClock, *, on_step: Callable[[Step], None]) -> Trained:
+        on_step(Step(1, 2, job.network))
+        if job.horizon_s == 3600:
+            raise DataError("4.5 h are missing")
+        return Trained(tiny.version(models, horizon_s=job.horizon_s, passed=passed), {})
+
+    return fit
+
+
+async def test_versions_that_pass_serve_and_what_lacks_data_is_told(
+    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flows.train, "fit", stand_in(passed=True))
+    state = await flows.train.train(symbol="PAXGUSDT", return_state=True)
+    assert state.message is not None
+    assert state.message.startswith("2 trained, 2 passed the gate; 1 not trained, the first because 4.5 h are missing")
+    champions = registry.champions(ledger)
+    assert {key.horizon_s for key in champions} == {300, 900}
+    assert sorted(await state.aresult()) == sorted(record.version for record in champions.values())
+    assert champions[registry.Key("sim_binance", "PAXGUSDT", 300)].reason.startswith("passed its gate: beats har")
+    assert (await artifact(flows.train.KEY)).data == 100.0
+    assert "4.5 h are missing" in (await artifact("training")).data
+    assert (await artifact("model-card-paxgusdt-300")).data.startswith("# tiny")
+
+
+async def test_version_that_failed_its_gate_is_kept_and_does_not_serve(
+    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flows.train, "fit", stand_in(passed=False))
+    await flows.train.train(symbol="PAXGUSDT", horizon_s=300)
+    assert registry.champions(ledger) == {}
+    assert [record.status for record in registry.versions(ledger)] == [Status.REFUSED]
+
+
+async def test_promotion_by_hand_leaves_the_choice_to_a_person(
+    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIFECTA_FORECAST__PROMOTE", "by_hand")
+    monkeypatch.setattr(flows.train, "fit", stand_in(passed=True))
+    await flows.train.train(symbol="PAXGUSDT", horizon_s=300)
+    assert [record.status for record in registry.versions(ledger)] == [Status.CHALLENGER]
+
+
+async def test_arguments_that_fit_nothing_are_told(settings: Settings) -> None:
+    state = await flows.train.train(symbol="NOTHING", return_state=True)
+    assert state.message is not None
+    assert "nothing was asked for" in state.message
+
+
+async def deployed(name: str) -> None:
+    """Lets the server know a deployment without runs, as `prefect.yaml` would; nobody works off those that come."""
+    async with get_client() as client:
+        for run in await client.read_flow_runs(limit=200):
+            await client.delete_flow_run(run.id)
+        flow = await client.create_flow_from_name(name)
+        await client.create_deployment(flow_id=flow, name=name)
+
+
+async def test_champion_behind_the_baselines_is_demoted_and_trained_anew(
+    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await deployed("train")
+    lake = Lake(settings.lake)
+    version = tiny.version(settings.data_dir / "models")
+    registry.register(ledger, settings.data_dir, version, 0)
+    registry.promote(ledger, settings.data_dir, version.name, 1)
+    prices, coming = served.walk()
+    served.store_flow(lake, prices)
+    served.store_predictions(lake, version.name, coming * 0.1)
+    monkeypatch.setattr(SystemClock, "now_ns", lambda self: served.NOW_NS)
+    assert await flows.evaluate.evaluate() == [version.name]
+    assert registry.champions(ledger) == {}
+    assert "behind in 4 of 4 parts" in registry.find(ledger, version.name).reason
+    assert "demoted: live QLIKE" in (await artifact("live")).data
+    asked = {"venue": "sim_binance", "symbol": "PAXGUSDT", "horizon_s": 300, "network": "tiny"}
+    assert asked in [run.parameters for run in await all_runs()]
+
+
+async def all_runs() -> list[Any]:
+    async with get_client() as client:
+        return list(await client.read_flow_runs(limit=200))
+
+
+async def test_sidecar_starts_the_flows_run_once_and_tells_how_far_it_is(settings: Settings) -> None:
+    await deployed("train")
+    front = create(settings)
+    try:
+        async with client_of(front) as client:
+            first = await client.post("/model/train", params={"symbol": "XAUUSD", "horizon": "300"})
+            again = await client.post("/model/train")
+            status = (await client.get("/model/status")).json()
+    finally:
+        await front.champions.stop()
+        await front.upkeep.stop()
+    assert first.status_code == again.status_code == 200
+    told = first.json()["run"]
+    assert (first.json()["started"], again.json()["started"]) == (True, False)
+    assert again.json()["run"]["run_id"] == told["run_id"] == status["training"]["run_id"]
+    run = next(run for run in await all_runs() if str(run.id) == told["run_id"])
+    assert run.parameters == {"venue": "sim_binance", "symbol": "PAXGUSDT", "horizon_s": 300}
+
+
+async def test_flow_that_nobody_deployed_is_told_with_the_remedy(settings: Settings, prefect_api: str) -> None:
+    with pytest.raises(PrefectAwayError, match="trifecta up"):
+        await asyncio.to_thread(PrefectApi(prefect_api).start, "nothing/nothing", {})
+
+
+TRAIN = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from tests.flows.test_models import SMALL
+from trifecta.clock import SystemClock
+from trifecta.forecast.training import train
+from warehouse import Lake
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    told = lambda step: print(step.what, flush=True)
+    made = train(SMALL, Lake(str(folder / "lake")), folder / "models", SystemClock(), on_step=told)
+    print("made", made.version.name, flush=True)
+"""
+
+
+def training(folder: Path) -> subprocess.Popen[str]:
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-c", TRAIN, str(folder)],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | quiet,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def test_training_that_is_killed_leaves_nothing_visible_and_the_next_one_a_whole_version(tmp_path: Path) -> None:
+    land(Lake(str(tmp_path / "lake")), driven(700, 3, law=True), 0, 700)
+    models = tmp_path / "models"
+    first = training(tmp_path)
+    assert first.stdout is not None
+    line = first.stdout.readline()
+    assert line.startswith("lstm, fold 1")
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    assert [path.name for path in models.iterdir() if not path.name.startswith(".")] == []
+    second = training(tmp_path)
+    output, _ = second.communicate(timeout=800)
+    made = output.splitlines()[-1].removeprefix("made ")
+    assert [path.name for path in models.iterdir() if not path.name.startswith(".")] == [made]
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        ledger.migrate()
+        (record,) = registry.adopt(ledger, tmp_path, 0)
+        assert record.version == made
+        assert registry.open_version(record, tmp_path).predict(np.zeros((20, 10))).log_range > 0
