@@ -8,12 +8,14 @@ from typing import Any, Literal, NamedTuple
 
 import streamlit as st
 
+from streamlit_app import accounts
 from streamlit_app.reading import settings, sidecar
 from trifecta.settings import Market, is_loopback
 
 LIVE_S = 1.0
 CHART_S = 3.0
 WRONG_TOKEN_S = 1.0
+NAVIGATED, WANTED = "navigated", "wanted"
 _COLOURS: dict[str, Literal["green", "orange"]] = {"ok": "green", "degraded": "orange"}
 _ICONS = {"ok": ":material/check_circle:", "degraded": ":material/warning:"}
 _STYLE = """<style>
@@ -65,16 +67,19 @@ def admit() -> bool:
 def sidebar() -> None:
     """Lights and the choice of the instrument."""
     with st.sidebar:
-        _pulse()
         feeds = sidecar().get("/health").get("feeds", [])
         known = [Instrument(feed["symbol"], feed["venue"]) for feed in feeds] or _configured()
         st.session_state["instruments"] = {one.label: one for one in known}
         labels = [one.label for one in known]
         st.selectbox("Instrument", labels, key="instrument", persist_state="session", bind="query-params")
+        _pulse()
 
 
 def heading(title: str, about: str) -> None:
-    """The top of a page."""
+    """The top of a page. Whoever comes by a page's own address is sent through the door first."""
+    if not st.session_state.get(NAVIGATED):
+        st.session_state[WANTED] = title
+        st.switch_page("Home.py")
     st.html(_STYLE)
     if settings().market is not Market.LIVE:
         st.html(_SIMULATED)
@@ -86,6 +91,14 @@ def instrument() -> Instrument:
     """What was chosen in the sidebar."""
     known: dict[str, Instrument] = st.session_state.get("instruments", {})
     return known.get(st.session_state.get("instrument", "")) or _configured()[0]
+
+
+def portfolio() -> str | None:
+    """The portfolio that is looked at; None while nothing was booked in any."""
+    known = accounts.portfolios()
+    if len(known) > 1:
+        return st.segmented_control("Portfolio", known, default=known[0], required=True, key="portfolio")
+    return known[0] if known else None
 
 
 def trouble(answer: dict[str, Any]) -> bool:
@@ -112,14 +125,20 @@ def _pulse() -> None:
     reasons = found.get("reasons") or ([found["reason"]] if "reason" in found else [])
     for reason in reasons[:3]:
         st.caption(reason)
-    st.caption("  \n".join(_light(feed) for feed in found.get("feeds", [])))
+    by_venue: dict[str, list[dict[str, Any]]] = {}
+    for feed in found.get("feeds", []):
+        by_venue.setdefault(feed["venue"], []).append(feed)
+    st.caption("  \n".join(_light(venue, feeds) for venue, feeds in by_venue.items()))
 
 
-def _light(feed: dict[str, Any]) -> str:
-    """Green: fresh with a valid book; orange: fresh; red: it stands still."""
-    light = "green" if feed["fresh"] and feed["book_valid"] else "orange" if feed["fresh"] else "red"
-    age = f"{feed['age_ms'] / 1000:.1f} s" if feed["age_ms"] is not None else "nothing yet"
-    return f":{light}[●] {feed['symbol']} · {feed['venue']} · {age}"
+def _light(venue: str, feeds: list[dict[str, Any]]) -> str:
+    """A line a venue. Green: all fresh with a valid book; orange: all fresh; red: one stands still."""
+    stale = [feed["symbol"] for feed in feeds if not feed["fresh"]]
+    light = "red" if stale else "green" if all(feed["book_valid"] for feed in feeds) else "orange"
+    ages = [feed["age_ms"] for feed in feeds if feed["age_ms"] is not None]
+    age = f"{max(ages) / 1000:.1f} s" if ages else "nothing yet"
+    told = f"{len(stale)} of {len(feeds)} stand still" if stale else f"{len(feeds)} feeds"
+    return f":{light}[●] {venue} · {told} · {age}"
 
 
 def _configured() -> list[Instrument]:

@@ -28,16 +28,29 @@ class Sidecar:
         """The answer as it is; `{"error", "reason"}` where there is none to be had."""
         return self._ask("GET", f"{path}?{urlencode(query)}" if query else path)
 
-    def post(self, path: str) -> dict[str, Any]:
-        return self._ask("POST", path)
+    def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What came of it; `{"error", "reason"}` where it was refused or nobody answers."""
+        return self._ask("POST", path, json.dumps(body or {}).encode())
 
-    def _ask(self, method: str, path: str) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        request = Request(self._base + path, method=method, headers=headers)  # noqa: S310  http or https by settings
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        request = Request(self._base + path, data=body, method=method, headers=headers)  # noqa: S310  http or https by settings
         try:
             with urlopen(request, timeout=TIMEOUT_S, context=self._tls) as answer:  # noqa: S310
                 return dict(json.load(answer))
         except HTTPError as error:
-            return dict(json.load(error))
+            with error:
+                return _refusal(error)
         except (URLError, TimeoutError, ValueError) as error:
             return {"error": "unreachable", "reason": f"the sidecar at {self._base} does not answer: {error}"}
+
+
+def _refusal(error: HTTPError) -> dict[str, Any]:
+    """What the sidecar said instead of an answer; health says its own, with a 503."""
+    try:
+        told = dict(json.load(error))
+    except ValueError:
+        told = {}
+    return told if {"error", "status"} & told.keys() else {"error": "http", "reason": f"{error.code} {error.reason}"}

@@ -166,9 +166,8 @@ def _gaps() -> None:
     if rows.empty:
         frame.nothing("No gap", "Every id that a feed sent follows the one before it.")
         return
-    marks = {"open": "🟠 open", "filled": "🟢 filled", "lost": "🔴 lost"}
     st.dataframe(
-        rows.assign(status=rows["status"].map(marks)),
+        rows,
         hide_index=True,
         width="stretch",
         column_config={

@@ -7,11 +7,12 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from streamlit_app import figures, frame
+from streamlit_app import accounts, figures, frame
 from streamlit_app.frame import Instrument
 from streamlit_app.reading import reader, sidecar
 
 MINUTES = 15
+_GAPS = "select count(*) as gaps from gaps where status <> 'filled' and date >= current_date - 7"
 HOURS = 6
 
 _SECONDS = """
@@ -56,12 +57,47 @@ _FORECASTS = """
 def main() -> None:
     frame.heading("Overview", "What is recorded, what is forecast, what happened, and what is wrong.")
     chosen = frame.instrument()
+    _system()
     _range(chosen)
     left, right = st.columns(2)
     with left:
         _price(chosen)
     with right:
         _forecasts(chosen)
+
+
+@st.fragment(run_every=2 * frame.CHART_S)
+def _system() -> None:
+    """Feeds, gaps, model, trading and equity, a light each."""
+    health, halt = sidecar().get("/health"), sidecar().get("/halt")
+    feeds = health.get("feeds", [])
+    fresh = sum(feed["fresh"] for feed in feeds)
+    gaps = int(reader().read(_GAPS)["gaps"].iloc[0])
+    serving = sidecar().get("/model/status").get("serving", [])
+    models = sum(one["source"] == "model" for one in serving)
+    lights = [
+        ("green" if fresh == len(feeds) and feeds else "red", "sensors", f"{fresh} of {len(feeds)} feeds fresh"),
+        ("orange" if gaps else "green", "broken_image", f"{gaps} gaps not repaired"),
+        ("green" if models else "blue", "model_training", f"{models} of {len(serving)} ranges told by a model"),
+        ("red" if halt.get("halted") else "green", "front_hand", "HALTED" if halt.get("halted") else "trading allowed"),
+        _equity(),
+    ]
+    with st.container(horizontal=True):
+        for colour, icon, text in lights:
+            st.badge(text, icon=f":material/{icon}:", color=colour)
+
+
+def _equity() -> tuple[str, str, str]:
+    """The newest equity of the first portfolio."""
+    try:
+        known = accounts.portfolios()
+        worth = accounts.equity_of(known[0]) if known else None
+    except accounts.LedgerAwayError as error:
+        return "red", "database_off", str(error)
+    if worth is None:
+        return "gray", "account_balance_wallet", "nothing booked yet"
+    now = worth.iloc[-1]
+    return "gray", "account_balance_wallet", f"{known[0]}: {now['equity']:,.2f} {now['currency']}"
 
 
 @st.fragment(run_every=frame.LIVE_S)

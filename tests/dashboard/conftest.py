@@ -70,7 +70,7 @@ def page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sidecar_port: int) -> 
         for key, value in settings.items():
             monkeypatch.setenv(f"TRIFECTA_{key.upper()}", value)
         found = AppTest.from_file(str(APP / name), default_timeout=60)
-        found.session_state["instruments"] = {}
+        found.session_state["navigated"] = name != "Home.py"
         return found.run()
 
     st.cache_resource.clear()

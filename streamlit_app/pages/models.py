@@ -1,0 +1,141 @@
+"""Versions against baselines, what serves and why; promote, roll back, train."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from streamlit_app import accounts, frame
+from streamlit_app.reading import settings, sidecar
+
+_COLOURS = {"champion": "green", "challenger": "blue", "retired": "gray", "refused": "red"}
+_TIME = st.column_config.DatetimeColumn(format="MMM D HH:mm")
+
+
+def main() -> None:
+    frame.heading("Models", "What serves and why. A model serves only where it beats persistence, EWMA and HAR.")
+    _training()
+    _serving()
+    try:
+        _versions()
+    except accounts.LedgerAwayError as error:
+        st.error(str(error), icon=":material/database_off:")
+
+
+@st.fragment(run_every=2 * frame.CHART_S)
+def _training() -> None:
+    found = sidecar().get("/model/status")
+    if frame.trouble(found):
+        return
+    run = found["training"]
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        if run is None:
+            st.markdown("No training run is known." if found["prefect"] == "ok" else found["prefect"], width="stretch")
+        else:
+            percent = run["progress"] if run["progress"] is not None else 0.0
+            told = f"**{run['name']}** · {run['state'].lower()} {run['message'] or ''}"
+            st.progress(min(percent / 100, 1.0), text=told, width="stretch")
+        if st.button("Train", icon=":material/fitness_center:", key="train"):
+            answer = sidecar().post("/model/train")
+            if not frame.trouble(answer):
+                word = "started" if answer["started"] else "already runs"
+                st.toast(f"{answer['run']['name']} {word}")
+
+
+@st.fragment(run_every=2 * frame.CHART_S)
+def _serving() -> None:
+    st.subheader("What serves now")
+    found = sidecar().get("/model/status")
+    if "error" in found or not found.get("serving"):
+        frame.nothing("Nothing serves yet", "Ten seconds of a market are enough for a first baseline.")
+        return
+    rows = pd.DataFrame(found["serving"])
+    st.dataframe(
+        rows,
+        hide_index=True,
+        width="stretch",
+        column_config={"horizon_s": st.column_config.NumberColumn("horizon, s")},
+    )
+
+
+def _versions() -> None:
+    st.subheader("Versions")
+    versions = accounts.model_versions()
+    if versions.empty:
+        frame.nothing("No version was trained yet", "Training needs hours of recording; it says how many are missing.")
+        return
+    shown = versions[["version", "status", "venue", "symbol", "horizon_s", "network", "created_at", "reason"]]
+    chosen = st.dataframe(
+        shown,
+        hide_index=True,
+        width="stretch",
+        key="versions",
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={"created_at": _TIME, "horizon_s": st.column_config.NumberColumn("horizon, s")},
+    )
+    selected = chosen["selection"]["rows"]
+    champions = versions[versions["status"] == "champion"]
+    first = champions if len(champions) else versions
+    row = versions.iloc[selected[0]] if selected and selected[0] < len(versions) else first.iloc[0]
+    _version({str(name): value for name, value in row.items()})
+
+
+def _version(row: dict[str, Any]) -> None:
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.badge(row["status"], color=_COLOURS.get(row["status"], "gray"))
+            st.markdown(f"**{row['version']}**", width="stretch")
+            if row["status"] != "champion" and st.button("Promote", icon=":material/arrow_upward:", key="promote"):
+                _decide("promote", row)
+            if row["status"] == "champion" and st.button("Roll back", icon=":material/undo:", key="rollback"):
+                _decide("rollback", row)
+        _scores(row)
+        _plots(settings().data_dir / str(row["folder"]))
+        with st.expander("What became of it"):
+            told = accounts.history_of([str(row["version"])])
+            st.dataframe(
+                told.drop(columns=["id", "version"]), hide_index=True, width="stretch", column_config={"ts_ns": _TIME}
+            )
+
+
+def _scores(row: dict[str, Any]) -> None:
+    """Losses of the model and of each baseline on data that none of them had seen."""
+    metrics = json.loads(row["metrics"])
+    scores = pd.DataFrame(metrics.get("scores", []))
+    for reason in metrics.get("reasons", []):
+        st.caption(f":{'green' if metrics.get('passed') else 'red'}[●] {reason}")
+    if not scores.empty:
+        st.dataframe(scores, hide_index=True, width="stretch")
+
+
+def _plots(folder: Path) -> None:
+    found = sorted((folder / "plots").glob("*.png"))
+    if found:
+        columns = st.columns(min(len(found), 3))
+        for number, path in enumerate(found):
+            columns[number % len(columns)].image(str(path), caption=path.stem.replace("_", " "), width="stretch")
+
+
+@st.dialog("Are you sure?", icon=":material/model_training:")
+def _decide(act: str, row: dict[str, Any]) -> None:
+    """The second step: why."""
+    market = f"{row['symbol']} at {row['venue']}, {row['horizon_s']} s"
+    said = f"{row['version']} shall serve {market}" if act == "promote" else f"{market} gets the champion before"
+    st.markdown(f"{said}. It takes effect with the next second.")
+    reason = st.text_input("Why", max_chars=200, key="model-why")
+    if st.button("Do it", type="primary", disabled=not reason.strip(), key="model-confirm"):
+        body = {"version": row["version"]} if act == "promote" else _market(row)
+        if not frame.trouble(sidecar().post(f"/model/{act}", {**body, "reason": reason})):
+            st.rerun()
+
+
+def _market(row: dict[str, Any]) -> dict[str, Any]:
+    return {"venue": row["venue"], "symbol": row["symbol"], "horizon_s": int(row["horizon_s"])}
+
+
+main()

@@ -1,0 +1,141 @@
+"""What the scanners see now, with every cost; execute in two steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from streamlit_app import figures, frame
+from streamlit_app.reading import sidecar
+
+ENGINES = {
+    "arbitrage": ":material/swap_horiz: Arbitrage",
+    "forex": ":material/currency_exchange: Forex",
+    "binary": ":material/casino: Binary",
+}
+_MARKS = {"EXECUTE": "green", "CONSIDER": "orange", "SKIP": "gray"}
+
+
+def main() -> None:
+    frame.heading("Opportunities", "What the scanners see now, after every cost. Executing goes through risk.")
+    _auto()
+    _offered()
+    done = st.session_state.get("executed")
+    if done is not None:
+        _result(done)
+
+
+@st.fragment(run_every=frame.CHART_S)
+def _auto() -> None:
+    found = sidecar().get("/auto")
+    if "error" in found:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        wanted = st.toggle("Execute by rule", value=found["enabled"], key="auto")
+        st.caption(found["rule"])
+        if wanted != found["enabled"]:
+            word = "on" if wanted else "off"
+            answer = sidecar().post("/auto", {"enabled": wanted, "reason": f"switched {word} on the dashboard"})
+            if not frame.trouble(answer):
+                st.rerun(scope="fragment")
+
+
+@st.fragment(run_every=frame.LIVE_S)
+def _offered() -> None:
+    found = sidecar().get("/opportunities")
+    if frame.trouble(found):
+        return
+    stats = found["stats"]
+    figures.tiles(
+        {
+            **{engine.capitalize(): (str(len(found[engine])), "offered now, the best ten") for engine in ENGINES},
+            "Markets": (f"{stats['markets']:,}", "instruments with a quote"),
+            "Quotes seen": (f"{stats['quotes']:,}", ""),
+            "One scan": (f"{stats['scan_us']:,.0f} µs", "the newest one"),
+        },
+        key="stats",
+    )
+    for missing in stats["missing"]:
+        st.caption(f":orange[●] {missing}")
+    for engine, title in ENGINES.items():
+        st.subheader(title)
+        if not found[engine]:
+            frame.nothing("Nothing now", "An honest market offers little; the scanners look after every quote.")
+        for one in found[engine]:
+            _card(one, found["timestamp"])
+
+
+def _card(one: dict[str, Any], now: str) -> None:
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.badge(one["recommendation"], color=_MARKS.get(one["recommendation"], "gray"))
+            st.markdown(f"**{_title(one)}**", width="stretch")
+            st.markdown(f"**{one['expected_profit']:+,.2f}** {one.get('currency', '')}")
+            st.caption(f"age {_age_s(one, now):.0f} s · risk {one['risk_score']:.0f} / 100")
+            if st.button("Execute", icon=":material/bolt:", key=f"execute-{one['id']}"):
+                _prepare(one)
+        with st.expander(f"{one['reason']} · costs", expanded=False):
+            left, right = st.columns(2)
+            left.dataframe(pd.DataFrame(one["costs"]), hide_index=True, width="stretch", column_config=_COST)
+            details = one.get("legs") or [_plain(one)]
+            right.dataframe(pd.DataFrame(details), hide_index=True, width="stretch")
+
+
+_COST = {"amount": st.column_config.NumberColumn(format="%.4f")}
+
+
+def _plain(one: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in one.items() if isinstance(value, int | float | str) and name != "id"}
+
+
+def _title(one: dict[str, Any]) -> str:
+    if one["type"] == "ARBITRAGE":
+        route = f"{one['buy_exchange']} → {one['sell_exchange']}"
+        return f"{one['asset']} {str(one['route_type']).replace('_', ' ')} · {route} · {one['spread_percent']:.3f} %"
+    if one["type"] == "FOREX":
+        return f"{one['signal']} {one['pair']} · strength {one['strength']:.0f} · 1 : {one['risk_reward']:.1f}"
+    chance = f"{one['probability']:.1f} % against {100 * one['break_even']:.1f} % to break even"
+    return f"{one['direction']} {one['pair']} {one['expiry']} · {chance}"
+
+
+def _age_s(one: dict[str, Any], now: str) -> float:
+    return max((pd.Timestamp(now) - pd.Timestamp(one["first_seen"])).total_seconds(), 0.0)
+
+
+def _prepare(one: dict[str, Any]) -> None:
+    """The first step: the sidecar gives a word that confirms this one opportunity for a few seconds."""
+    answer = sidecar().post(f"/opportunities/{one['id']}/execute")
+    if not frame.trouble(answer):
+        _confirm(one, answer)
+
+
+@st.dialog("Execute?", icon=":material/bolt:")
+def _confirm(one: dict[str, Any], answer: dict[str, Any]) -> None:
+    """The second step."""
+    st.markdown(f"**{_title(one)}**")
+    st.markdown(f"Expected after every cost: **{one['expected_profit']:+,.2f}** {one.get('currency', '')}")
+    st.dataframe(pd.DataFrame(one["costs"]), hide_index=True, width="stretch", column_config=_COST)
+    st.caption(f"Risk decides first. The confirmation holds for {answer.get('expires_in_s', 0):.0f} s.")
+    if st.button("Confirm", type="primary", icon=":material/check:", key="confirm-execute"):
+        st.session_state["executed"] = sidecar().post(
+            f"/opportunities/{one['id']}/execute", {"confirm": answer["confirm"]}
+        )
+        st.rerun()
+
+
+def _result(done: dict[str, Any]) -> None:
+    with st.container(border=True):
+        if "error" in done:
+            st.error(str(done.get("reason", done["error"])), icon=":material/block:")
+            return
+        colour = "green" if done["verdict"] == "approved" else "red"
+        st.badge(done["verdict"], color=colour)
+        st.markdown(f"Decision `{done['decision_id']}` {done.get('reason', '')}")
+        if done.get("orders"):
+            st.dataframe(pd.DataFrame(done["orders"]), hide_index=True, width="stretch")
+        st.page_link("pages/performance.py", label="See it in Performance", icon=":material/trending_up:")
+
+
+main()

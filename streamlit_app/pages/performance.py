@@ -1,0 +1,158 @@
+"""What was earned, by whom, and the decision behind each trade."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from streamlit_app import accounts, figures, frame
+
+_TIME = st.column_config.DatetimeColumn("time, UTC", format="MMM D HH:mm:ss")
+
+
+def main() -> None:
+    frame.heading("Performance", "What was earned after every cost, by whom, and the decision behind each trade.")
+    try:
+        portfolio = frame.portfolio()
+        if portfolio is None:
+            frame.nothing("Nothing was booked yet", "Execute an opportunity on paper, and its course appears here.")
+            return
+        _totals(portfolio)
+        _equity(portfolio)
+        left, right = st.columns(2)
+        with left:
+            _by_engine(portfolio)
+        with right:
+            _outcomes(portfolio)
+        _trades(portfolio)
+    except accounts.LedgerAwayError as error:
+        st.error(str(error), icon=":material/database_off:")
+
+
+@st.fragment(run_every=frame.LIVE_S)
+def _totals(portfolio: str) -> None:
+    worth, trades = accounts.equity_of(portfolio), accounts.trades_of(portfolio)
+    now, closed = worth.iloc[-1], trades.dropna(subset=["pnl"])
+    won = closed[closed["pnl"] > 0]["pnl"]
+    lost = closed[closed["pnl"] < 0]["pnl"]
+    drawdown = 1 - worth["equity"] / worth["equity"].cummax()
+    earned = now["equity"] - now["capital"]
+    figures.tiles(
+        {
+            f"Equity, {now['currency']}": (figures.number(now["equity"]), "cash plus positions at mark"),
+            "Earned": (figures.number(earned, "+,.2f"), "equity minus what was paid in; fees are in it"),
+            "Fees": (figures.number(abs(now["fees"])), "paid to venues so far"),
+            "Maximum drawdown": (figures.number(drawdown.max(), ".2%"), "from a peak"),
+            "Won": (f"{len(won)} of {len(closed)}" if len(closed) else "–", "closed decisions with a gain"),
+            "Profit factor": (
+                figures.number(won.sum() / -lost.sum() if len(lost) else None),
+                "all gains over all losses; below 1 it loses",
+            ),
+        },
+        key="totals",
+    )
+
+
+@st.fragment(run_every=frame.CHART_S)
+def _equity(portfolio: str) -> None:
+    worth = accounts.equity_of(portfolio)
+    figure = figures.panels(("equity", "drawdown"), heights=(0.7, 0.3), height=420)
+    figures.line(figure, worth["ts_ns"], worth["equity"], "equity", figures.BLUE, row=1, width=2)
+    figures.line(figure, worth["ts_ns"], worth["capital"], "paid in", figures.GREY, row=1, dash="dot")
+    drawdown = worth["equity"] / worth["equity"].cummax() - 1
+    figures.line(figure, worth["ts_ns"], drawdown, "drawdown", figures.RED, row=2, fill="tozeroy")
+    figure.update_yaxes(tickformat=".2%", row=2, col=1)
+    figures.show(figure, f"equity-{portfolio}", f"Equity and drawdown of {portfolio}")
+
+
+@st.fragment(run_every=frame.CHART_S)
+def _by_engine(portfolio: str) -> None:
+    st.subheader("By engine")
+    closed = accounts.trades_of(portfolio).dropna(subset=["pnl"])
+    if closed.empty:
+        frame.nothing("No decision is closed yet", "One is, once its orders are done and its positions flat.")
+        return
+    told = closed.groupby(["engine", "fill_model"])["pnl"].agg(
+        earned="sum", trades="count", won=lambda pnl: (pnl > 0).mean(), worst="min"
+    )
+    st.dataframe(
+        told.reset_index(),
+        hide_index=True,
+        width="stretch",
+        column_config={
+            "earned": st.column_config.NumberColumn(format="%+.2f"),
+            "won": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
+            "worst": st.column_config.NumberColumn("worst trade", format="%+.2f"),
+        },
+    )
+    if (closed["fill_model"] == "stochastic").any():
+        st.caption("`stochastic` fills are drawn by chance: their profit says nothing about a market.")
+
+
+@st.fragment(run_every=frame.CHART_S)
+def _outcomes(portfolio: str) -> None:
+    st.subheader("Gains and losses")
+    closed = accounts.trades_of(portfolio).dropna(subset=["pnl"])
+    if closed.empty:
+        frame.nothing("No decision is closed yet", "Gains and losses appear here as they are booked.")
+        return
+    figure = figures.styled(go.Figure(), height=260, legend=False)
+    colours = [figures.UP if pnl > 0 else figures.DOWN for pnl in closed["pnl"]]
+    figure.add_bar(x=closed["closed_at"], y=closed["pnl"], marker_color=colours, name="profit")
+    figures.show(figure, f"outcomes-{portfolio}", f"Profit of each closed decision of {portfolio}")
+
+
+@st.fragment(run_every=frame.CHART_S)
+def _trades(portfolio: str) -> None:
+    st.subheader("Decisions")
+    found = accounts.trades_of(portfolio)
+    chosen = st.dataframe(
+        found,
+        hide_index=True,
+        width="stretch",
+        height=320,
+        key="decisions",
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={
+            "ts_ns": _TIME,
+            "closed_at": st.column_config.DatetimeColumn("closed", format="MMM D HH:mm:ss"),
+            "pnl": st.column_config.NumberColumn("profit", format="%+.2f"),
+            "fees": st.column_config.NumberColumn(format="%.2f"),
+            "reason": st.column_config.TextColumn(width="medium"),
+        },
+    )
+    selected = chosen["selection"]["rows"]
+    if selected and selected[0] < len(found):
+        _behind(str(found.iloc[selected[0]]["id"]))
+    else:
+        st.caption("Select a row to see everything behind it.")
+
+
+def _behind(decision: str) -> None:
+    told = accounts.behind(decision)
+    with st.container(border=True):
+        st.markdown(f"**Decision** `{decision}`")
+        stages = told["stages"]
+        if len(stages):
+            took_ms = stages["latency_ns"] / 1e6
+            st.dataframe(
+                pd.DataFrame({"stage": stages["stage"], "verdict": stages["verdict"], "ms": took_ms}).assign(
+                    detail=stages["detail"]
+                ),
+                hide_index=True,
+                width="stretch",
+                column_config={"ms": st.column_config.NumberColumn(format="%.3f")},
+            )
+        for name in ("orders", "fills"):
+            if len(told[name]):
+                st.markdown(f"**{name.capitalize()}**")
+                st.dataframe(told[name], hide_index=True, width="stretch")
+        with st.expander("What it was decided on"):
+            st.json(json.loads(told["decision"]["inputs"].iloc[0]))
+
+
+main()

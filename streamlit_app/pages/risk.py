@@ -1,0 +1,145 @@
+"""Each limit and how much of it is used; halt and resume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pandas as pd
+import streamlit as st
+
+from streamlit_app import accounts, frame
+from streamlit_app.reading import settings, sidecar
+
+MOST_REASON = 200
+
+
+class Use(NamedTuple):
+    """A limit and how much of it is used."""
+
+    name: str
+    used: float
+    limit: float
+    unit: str
+    about: str
+
+    @property
+    def share(self) -> float:
+        return min(max(self.used / self.limit, 0.0), 1.0) if self.limit else 0.0
+
+
+def main() -> None:
+    frame.heading("Risk", "What trading must stay within, how much of it is used, and the switch that stops it.")
+    _switch()
+    try:
+        portfolio = frame.portfolio()
+        if portfolio is not None:
+            _limits(portfolio)
+            _positions(portfolio)
+        _turns()
+    except accounts.LedgerAwayError as error:
+        st.error(str(error), icon=":material/database_off:")
+
+
+@st.fragment(run_every=frame.LIVE_S)
+def _switch() -> None:
+    found = sidecar().get("/halt")
+    if frame.trouble(found):
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        if found["halted"]:
+            st.badge("HALTED", icon=":material/front_hand:", color="red")
+            st.markdown(f"since {str(found['since'])[:19]} UTC · {found['reason']}", width="stretch")
+            if st.button("Resume", icon=":material/play_arrow:", key="resume"):
+                _ask(halted=True)
+        else:
+            st.badge("trading allowed", icon=":material/check_circle:", color="green")
+            st.markdown("Orders pass if every limit below lets them.", width="stretch")
+            if st.button("Halt everything", type="primary", icon=":material/front_hand:", key="halt"):
+                _ask(halted=False)
+
+
+@st.dialog("Are you sure?", icon=":material/front_hand:")
+def _ask(halted: bool) -> None:
+    """The second step: why."""
+    st.markdown(
+        "Orders are allowed again, and the maximum drawdown counts anew from now."
+        if halted
+        else "No new order is sent anywhere until a person resumes. Open orders stay at their venues."
+    )
+    reason = st.text_input("Why", max_chars=MOST_REASON, key="why")
+    word = "Resume" if halted else "Halt"
+    if st.button(f"{word} now", type="primary", disabled=not reason.strip(), key="confirm"):
+        answer = sidecar().post("/resume" if halted else "/halt", {"reason": reason})
+        if not frame.trouble(answer):
+            st.rerun()
+
+
+@st.fragment(run_every=frame.CHART_S)
+def _limits(portfolio: str) -> None:
+    st.subheader("Limits")
+    uses = list(_uses(portfolio))
+    if not uses:
+        frame.nothing("Nothing was booked yet", "The first paper trade begins the day's count.")
+        return
+    columns = st.columns(3)
+    for number, use in enumerate(uses):
+        with columns[number % 3].container(border=True):
+            st.markdown(f"**{use.name}**", help=use.about)
+            st.progress(use.share)
+            st.caption(f"{use.used:,.2f} of {use.limit:,.2f} {use.unit} · {use.share:.0%}")
+
+
+def _uses(portfolio: str) -> Iterator[Use]:
+    state, worth = accounts.risk_of(portfolio), accounts.equity_of(portfolio)
+    if state.empty or worth.empty:
+        return
+    limits, now, day = settings().risk, worth.iloc[-1], state.iloc[0]
+    currency = str(now["currency"])
+    lost = max(float(day["day_start_equity"]) - float(now["equity"]), 0.0)
+    peak = max(float(day["peak_equity"]), float(now["equity"]))
+    yield Use("Loss today", lost, float(limits.daily_loss), currency, f"the day begins at midnight {limits.timezone}")
+    yield Use("Trades today", float(day["day_trades"]), float(limits.daily_trades), "trades", "")
+    yield Use("Losses in a row", float(day["loss_streak"]), float(limits.loss_streak), "losses", "then a cooldown")
+    drawn = 1 - float(now["equity"]) / peak if peak else 0.0
+    yield Use("Drawdown", 100 * drawn, 100 * float(limits.drawdown_share), "%", "from the peak; beyond it, a halt")
+    held = float(now["positions"]) / float(now["equity"]) if float(now["equity"]) else 0.0
+    yield Use("In positions", 100 * held, 100 * float(limits.venue_share), "%", "of equity, over all venues")
+    yield Use("Cooldown", _cooldown_s(day["cooldown_until"]), limits.cooldown_s, "s left", "ends by itself")
+
+
+def _cooldown_s(until: object) -> float:
+    if until is None or pd.isna(until):
+        return 0.0
+    return max((pd.Timestamp(until) - pd.Timestamp.now("UTC").tz_localize(None)).total_seconds(), 0.0)
+
+
+@st.fragment(run_every=frame.CHART_S)
+def _positions(portfolio: str) -> None:
+    st.subheader("Positions")
+    found = accounts.positions_of(portfolio)
+    if found.empty:
+        frame.nothing("No position is open", "Everything is flat.")
+        return
+    st.dataframe(
+        found.drop(columns="portfolio"),
+        hide_index=True,
+        width="stretch",
+        column_config={name: st.column_config.NumberColumn(format="%.8g") for name in ("qty", "cost")},
+    )
+
+
+@st.fragment(run_every=frame.CHART_S)
+def _turns() -> None:
+    st.subheader("The switch, lately")
+    found = accounts.halts_lately()
+    if found.empty:
+        frame.nothing("It was never turned", "Try it once while nothing depends on it.")
+        return
+    shown = found.assign(turn=found["halted"].map({True: "halted", False: "resumed"}))
+    st.dataframe(shown[["ts_ns", "turn", "reason", "actor"]], hide_index=True, width="stretch", column_config=_TIME)
+
+
+_TIME = {"ts_ns": st.column_config.DatetimeColumn("time, UTC", format="MMM D HH:mm:ss")}
+
+main()

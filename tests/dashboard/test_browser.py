@@ -1,0 +1,175 @@
+"""The dashboard in a real browser, against the running system: what a person sees and does."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+
+from tests.forecast import tiny
+from tests.running import System
+from trifecta.forecast import registry
+from warehouse.ledger import Ledger
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300), pytest.mark.xdist_group("system")]
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+PAGES = ("Overview", "Order flow", "Opportunities", "Performance", "Risk", "Models", "Data quality", "SQL")
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
+SHOTS = Path(os.environ.get("TRIFECTA_SCREENSHOTS", "artifacts/screenshots"))
+"""CI keeps what stands here."""
+
+
+class Watched:
+    """A tab whose complaints and requests are noted."""
+
+    def __init__(self, browser: Browser, width: int = 1400) -> None:
+        self.context = browser.new_context(viewport={"width": width, "height": 1000}, accept_downloads=True)
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.complaints: list[str] = []
+        self.foreign: list[str] = []
+        self.page.on("console", self._console)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")):
+            self.foreign.append(request.url)
+
+    def open(self, name: str) -> Page:
+        """Chooses a page in the menu."""
+        self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
+        expect(self.page.get_by_role("heading", name=name, level=1)).to_be_visible()
+        return self.page
+
+    def shot(self, name: str) -> None:
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        reason = f"no browser at {CHROMIUM}: apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def tab(browser: Browser, system: System) -> Iterator[Watched]:
+    found = Watched(browser)
+    found.page.goto(system.dashboard)
+    expect(found.page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
+    yield found
+    found.context.close()
+    assert found.complaints == []
+    assert found.foreign == []
+
+
+def test_every_page_opens_and_says_simulated(tab: Watched) -> None:
+    for name in PAGES:
+        page = tab.open(name)
+        expect(page.get_by_role("note").get_by_text("SIMULATED")).to_be_visible()
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+        page.wait_for_load_state("networkidle")
+        tab.shot(name.lower().replace(" ", "_"))
+
+
+def test_numbers_change_while_one_looks(tab: Watched) -> None:
+    value = tab.page.get_by_test_id("stMetric").filter(has_text="Age").get_by_test_id("stMetricValue")
+    expect(value).to_have_text(re.compile(r"\d"))
+    before = value.inner_text()
+    expect(value).not_to_have_text(before)
+    page = tab.open("Order flow")
+    expect(page.get_by_text("The book now")).to_be_visible()
+    expect(page.locator(".js-plotly-plot")).to_have_count(3)
+
+
+def test_halts_and_resumes(tab: Watched) -> None:
+    page = tab.open("Risk")
+    page.get_by_role("button", name="Halt everything").click()
+    page.get_by_label("Why").fill("a test of the switch")
+    page.get_by_label("Why").press("Enter")
+    page.get_by_role("button", name="Halt now").click()
+    expect(page.get_by_text("HALTED")).to_be_visible()
+    expect(page.get_by_text("a test of the switch").first).to_be_visible()
+    tab.shot("risk_halted")
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_label("Why").fill("the test is over")
+    page.get_by_label("Why").press("Enter")
+    page.get_by_role("button", name="Resume now").click()
+    expect(page.get_by_text("trading allowed")).to_be_visible()
+
+
+def test_promotes_a_model_and_rolls_back(tab: Watched, system: System) -> None:
+    with Ledger(f"sqlite:///{system.data / 'ledger.db'}") as ledger:
+        ledger.migrate()
+        versions = [
+            registry.register(ledger, system.data, tiny.version(system.data / "models", size), number).version
+            for number, size in enumerate((0.002, 0.003), start=1)
+        ]
+        registry.promote(ledger, system.data, versions[0], 3, reason="the first")
+    page = tab.open("Models")
+    # The newest version is first; a click beside its name selects its row
+    page.get_by_test_id("stDataFrame").last.locator("canvas").first.click(position={"x": 16, "y": 52})
+    page.get_by_role("button", name="Promote").click()
+    _confirm(page, "it looks better")
+    expect(page.get_by_role("button", name="Roll back")).to_be_visible()
+    assert _champion(system) == versions[1]
+    tab.shot("models_promoted")
+    page.get_by_role("button", name="Roll back").click()
+    _confirm(page, "it was not")
+    assert _champion(system) == versions[0]
+
+
+def _confirm(page: Page, why: str) -> None:
+    page.get_by_label("Why").fill(why)
+    page.get_by_label("Why").press("Enter")
+    page.get_by_role("button", name="Do it").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def _champion(system: System) -> str:
+    with Ledger(f"sqlite:///{system.data / 'ledger.db'}") as ledger:
+        (found,) = registry.champions(ledger).values()
+        return found.version
+
+
+def test_a_query_is_answered_and_leaves_as_csv(tab: Watched, tmp_path: Path) -> None:
+    page = tab.open("SQL")
+    page.get_by_label("SQL", exact=True).fill("select symbol, count(*) as seconds from orderflow_1s group by all")
+    page.get_by_label("SQL", exact=True).press("Control+Enter")
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text(re.compile(r"\d+ rows in"))).to_be_visible()
+    with page.expect_download() as told:
+        page.get_by_role("button", name="CSV").click()
+    told.value.save_as(tmp_path / "answer.csv")
+    assert (tmp_path / "answer.csv").read_text().startswith('"symbol","seconds"\n"')
+
+
+def test_a_telephone_shows_every_page(browser: Browser, system: System) -> None:
+    found = Watched(browser, width=390)
+    found.page.goto(system.dashboard)
+    expect(found.page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
+    wide = found.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    found.shot("overview_telephone")
+    found.context.close()
+    assert wide <= 1
