@@ -77,6 +77,31 @@ class Mt5Settings(BaseModel, extra="forbid"):
     server: str = ""
 
 
+class PoolSettings(BaseModel, extra="forbid"):
+    """A constant-product pool: address and tokens as its chain knows them."""
+
+    venue: str
+    address: str
+    token0: str
+    token1: str
+    fee_bps: int = Field(30, ge=0, lt=10_000)
+
+
+class ChainSettings(BaseModel, extra="forbid"):
+    """Nodes of one chain, asked in this order. `pools` are read beside those of `trifecta/market/known_pools.py`."""
+
+    endpoints: list[SecretStr] = []
+    pools: list[PoolSettings] = []
+
+
+class DexSettings(BaseModel, extra="forbid"):
+    """Pools that are read over JSON-RPC. On the live market a chain without an endpoint is skipped."""
+
+    enabled: bool = True
+    poll_s: float = Field(5.0, gt=0)
+    chains: dict[int, ChainSettings] = {}
+
+
 class ForecastSettings(BaseModel, extra="forbid"):
     """What is forecast and when a forecast is too old to be served."""
 
@@ -276,6 +301,7 @@ class Settings(BaseSettings):
 
     venues: dict[str, VenueSettings] = _VENUES
     mt5: Mt5Settings = Mt5Settings()
+    dex: DexSettings = DexSettings()
     capture: CaptureSettings = CaptureSettings()
     forecast: ForecastSettings = ForecastSettings()
     risk: RiskSettings = RiskSettings()

@@ -30,6 +30,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRIFECTA_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("TRIFECTA_DEX__ENABLED", "false")  # nothing is fetched from the npm registry
     for name in PORTS:
         monkeypatch.setenv(f"TRIFECTA_{name}", str(free_port()))
     monkeypatch.setenv("TRIFECTA_BUS_ADDRESS", f"tcp://127.0.0.1:{free_port()}")

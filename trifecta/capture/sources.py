@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from loguru import logger
 
 from trifecta.bus import Publisher
+from trifecta.capture.pools import follow_pools
 from trifecta.capture.signals import follow_signals
 from trifecta.capture.terminal import follow_terminals
 from trifecta.clock import Clock
@@ -16,7 +17,7 @@ from trifecta.settings import Settings
 RESTART_S = 30.0
 
 Follow = Callable[[Settings, Publisher, Clock], Awaitable[None]]
-SOURCES: dict[str, Follow] = {"MetaTrader 5": follow_terminals, "binary signals": follow_signals}
+SOURCES: dict[str, Follow] = {"MetaTrader 5": follow_terminals, "binary signals": follow_signals, "pools": follow_pools}
 
 
 async def follow_sources(settings: Settings, publisher: Publisher, clock: Clock) -> None:

@@ -25,6 +25,7 @@ either generated (seeded) or played back from recorded frames; REST, streams, fa
     rest.py         market data endpoints
     metatrader5.py  a stand-in for the package MetaTrader5: mt5_types, mt5_market, mt5_account, mt5_trading
     mt5_remote.py   the same terminal for other processes
+    chain.py        an EVM chain with real pair contracts: contracts.py fetches them, chain_node.py serves it
     signals.py      a feed of binary signals on the terminal's market
     exchanges/      Kraken, Coinbase and OKX around the same price, under `/kraken`, `/coinbase`, `/okx`
     control.py      `/control/*`: state, faults, rate, record

@@ -30,6 +30,7 @@ def parse(arguments: list[str]) -> EmulatorConfig:
     parser.add_argument("--keep-times", action="store_true", help="leave a recording's venue times as they are")
     parser.add_argument("--loop", action="store_true", help="start a recording again at its end")
     parser.add_argument("--no-wait", action="store_true", help="start a recording before anybody subscribes")
+    parser.add_argument("--chain", type=Path, metavar="DIR", help="an EVM chain too; its bytecode is kept here")
     given = parser.parse_args(arguments)
     return EmulatorConfig(
         folder=given.folder,
@@ -48,6 +49,7 @@ def parse(arguments: list[str]) -> EmulatorConfig:
         shift_times=not given.keep_times,
         loop=given.loop,
         wait_for_client=not given.no_wait,
+        chain=given.chain,
     )
 
 

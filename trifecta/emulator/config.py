@@ -108,6 +108,7 @@ class EmulatorConfig:
     segment_bytes: int = 64 << 20
     record_limit_bytes: int = 2 << 30  # of recorded frames, per market; the oldest go first. Trades are kept
     faults: tuple[Fault, ...] = ()
+    chain: Path | None = None  # folder of the bytecode of an EVM chain with pools; None: no chain
 
     def __post_init__(self) -> None:
         for name in _POSITIVE:

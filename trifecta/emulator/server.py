@@ -11,6 +11,8 @@ from aiohttp import web
 
 from trifecta.emulator import control, mt5_remote, signals, socket, trading
 from trifecta.emulator.accounts import Accounts
+from trifecta.emulator.chain import PRICE as CHAIN_PRICE
+from trifecta.emulator.chain_node import ChainNode
 from trifecta.emulator.config import EmulatorConfig, EmulatorError, Fault, FaultKind, MarketName
 from trifecta.emulator.exchanges.venues import Exchanges
 from trifecta.emulator.faults import Faults
@@ -63,10 +65,12 @@ class Emulator:
         self.base_url = ""
         self._now_ms = now_ms
         self._tasks: list[asyncio.Task[None]] = []
+        self._markets: set[asyncio.Task[None]] = set()
         if config.recorded:
             erase(config.folder)
         self.hubs = {market: self._hub(market) for market in config.markets}
         self.source = self._source()
+        self.chain = ChainNode(config.chain, self._weth_price) if config.chain is not None else None
         self.exchanges = self._exchanges()
         self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=SHUTDOWN_S)
 
@@ -85,10 +89,15 @@ class Emulator:
         self._tasks = [asyncio.create_task(self.source.run(self._now_ms))]
         self._tasks += [asyncio.create_task(self._inject_later(fault)) for fault in self.config.faults]
         self._tasks.append(asyncio.create_task(self.exchanges.run(self.config.slice_s)))
+        self._markets = {self._tasks[0], self._tasks[-1]}
+        if self.chain is not None:
+            self._tasks.append(asyncio.create_task(self.chain.run()))
 
     async def wait(self) -> None:
-        """Returns when the source of market ends, raising what ended it."""
-        await self._tasks[0]
+        """Returns when the source of market or an exchange ends, raising what ended it."""
+        done, _ = await asyncio.wait(self._markets, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
 
     async def stop(self) -> None:
         """Stops the market, keeps its state, drops the clients."""
@@ -97,6 +106,8 @@ class Emulator:
         results = await asyncio.gather(*self._tasks, return_exceptions=True)
         self.source.close()
         self.exchanges.close()
+        if self.chain is not None:
+            self.chain.close()
         for hub in self.hubs.values():
             for client in list(hub.clients):
                 client.drop()
@@ -220,10 +231,20 @@ class Emulator:
             self._add_sockets(app, SOCKET_PATHS[market], hub)
         app.add_routes(self.exchanges.routes())
         self._add_forex(app)
+        if self.chain is not None:
+            self.chain.add_routes(app)
         if MarketName.SPOT in self.hubs:
             accounts = Accounts(self.source.listings[MarketName.SPOT], self._server_ms(MarketName.SPOT))
             trading.add_routes(app, accounts)
         return app
+
+    def _weth_price(self) -> float:
+        """What the pools of the chain follow: the middle of ETHUSDT where it is listed."""
+        listing = self.source.listings.get(MarketName.SPOT, {}).get("ETHUSDT")
+        if listing is None:
+            return CHAIN_PRICE
+        bid, _, ask, _ = listing.book.top()
+        return (bid + ask) / 2 / E8 if bid and ask else CHAIN_PRICE
 
     def _add_forex(self, app: web.Application) -> None:
         start_ms = self._now_ms()

@@ -14,6 +14,20 @@ from trifecta.errors import DataError
 FEE_BPS = 30
 BPS = 10_000
 MAX_RESERVE = 2**112 - 1
+MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
+"""The contract that asks many at once; it has this address on every chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSpec:
+    """A pair contract, and what it is known as."""
+
+    venue: str
+    chain_id: int
+    address: str
+    token0: str
+    token1: str
+    fee_bps: int = FEE_BPS
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ class ChainId(IntEnum):
     ETHEREUM = 1
     POLYGON = 137
     ARBITRUM = 42161
-    EMULATED = 31_337_001  # the emulator's first chain; the next ones count up
+    EMULATED = 131_277_322_940_537  # what py-evm's tester answers
 
 
 class TokenType(StrEnum):

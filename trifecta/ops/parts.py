@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from trifecta.emulator.contracts import KEPT
 from trifecta.ops import probe, processes
 from trifecta.settings import Market, Settings
 
@@ -137,6 +138,11 @@ def child_environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, **ours} | settings_environment(settings)
 
 
+def contracts_folder(settings: Settings) -> Path:
+    """Where the bytecode of the emulator's chain is kept."""
+    return settings.data_dir.absolute() / "contracts"
+
+
 def emulator(settings: Settings, wish: Wish) -> Part:
     """The venues on loopback: generated, or playing `wish.recorded`."""
     enabled = {name: venue for name, venue in settings.venues.items() if venue.enabled}
@@ -144,6 +150,8 @@ def emulator(settings: Settings, wish: Wish) -> Part:
     markets = [MARKETS[name] for name in enabled if name in MARKETS] or [MARKETS["binance"]]
     symbols = dict.fromkeys(_emulated(name, symbol) for name, venue in enabled.items() for symbol in venue.symbols)
     played = ("--recorded", *map(str, wish.recorded), "--speed", str(wish.speed)) if wish.recorded else ()
+    bytecode = contracts_folder(settings)
+    chain = ("--chain", str(bytecode)) if settings.dex.enabled and (bytecode / KEPT).exists() else ()
     return Part(
         EMULATOR,
         (
@@ -154,6 +162,7 @@ def emulator(settings: Settings, wish: Wish) -> Part:
             *("--exchange-rate", str(settings.emulator_exchange_rate)),
             *("--dislocations", str(settings.emulator_dislocations)),
             *played,
+            *chain,
         ),
         child_environment(settings),
         probe=f"{settings.emulator_url}/control/state",

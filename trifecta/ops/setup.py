@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from trifecta.clock import Clock
+from trifecta.emulator.config import EmulatorError
+from trifecta.emulator.contracts import contracts
 from trifecta.ops import parts, warm
-from trifecta.settings import Settings
+from trifecta.settings import Market, Settings
 from warehouse import Lake
 
 TOML = """\
@@ -76,10 +78,22 @@ def initialise(settings: Settings, folder: Path, clock: Clock) -> Iterator[str]:
     Lake(settings.lake).create_all()
     yield f"lake: {settings.lake}"
     yield f"Prefect profile: {_prefect_profile(settings)}"
+    yield _bytecode(settings)
     began_s = clock.monotonic_s()
     warm.compile_all(clock)
     yield f"compiled what runs compiled in {clock.monotonic_s() - began_s:.0f} s"
     yield "ready: trifecta up"
+
+
+def _bytecode(settings: Settings) -> str:
+    """Fetches what the emulator's chain runs; without it there are no pools, and everything else goes on."""
+    if settings.market is Market.LIVE or not settings.dex.enabled:
+        return "pools: no chain is emulated"
+    try:
+        contracts(parts.contracts_folder(settings))
+    except EmulatorError as error:
+        return f"pools are skipped: {error}"
+    return "pools: the pair contract's bytecode is there"
 
 
 def _written(path: Path, text: str) -> str:

@@ -1,0 +1,238 @@
+"""Pools of every chain: read, journaled as the node answered, and stored once a block."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import duckdb
+import msgspec
+import numpy as np
+import pyarrow as pa
+from loguru import logger
+
+from trifecta.bus import Publisher
+from trifecta.capture import rows
+from trifecta.capture.breaker import Breaker
+from trifecta.capture.journal import JournalWriter
+from trifecta.capture.pipeline import Rows
+from trifecta.capture.pushed import PushedJournal
+from trifecta.capture.pushes import identity
+from trifecta.clock import NS_PER_S, Clock
+from trifecta.errors import DataError, SettingsError, TransientError, VenueError
+from trifecta.market.events import Frames
+from trifecta.market.known_pools import KNOWN_POOLS
+from trifecta.market.pools import MULTICALL3, PoolSpec
+from trifecta.market.quarantine import MAX_PAYLOAD, Quarantined, Reason
+from trifecta.market.tokens import KNOWN, Token, TokenRegistry, TokenType
+from trifecta.settings import Market, Settings
+from trifecta.venues.pocket import fetch
+from warehouse.lake import Lake
+
+if TYPE_CHECKING:
+    from trifecta.venues.dex import Frame, PoolState
+
+NAME = "dex"
+CHAIN_PATH = "/chain"
+SEGMENT_BYTES = 8 * 1024 * 1024
+RETRY_S = 30.0
+_NEWEST = "select chain_id, max(block_number) from read_parquet(?, hive_partitioning = true) group by all"
+
+
+class Chain(NamedTuple):
+    """What is read of one chain."""
+
+    chain_id: int
+    endpoints: list[str]
+    pools: list[PoolSpec]
+    multicall: str
+
+
+class PoolRows:
+    """Readings as rows of `pool_reserves` and `quarantine`; a block counts once, and none behind the newest."""
+
+    def __init__(
+        self, pools: Mapping[tuple[int, str], PoolSpec], registry: TokenRegistry, newest: Mapping[int, int], prefix: str
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self.last_position = -1
+        self.last_ts_recv = 0
+        self._pools = pools
+        self._registry = registry
+        self._newest = defaultdict(lambda: -1, newest)
+        self._prefix = prefix
+        self._made: list[tuple[int, dict[str, Any]]] = []
+        self._quarantined: list[Quarantined] = []
+
+    def process(self, frames: Frames) -> None:
+        """Takes in the next readings."""
+        from trifecta.venues.dex import read_frame  # noqa: PLC0415  web3 takes 60 MB: only where pools are read
+
+        for row, payload in enumerate(frames.payloads):
+            position, ts_recv = frames.first_position + row, int(frames.ts_recv[row])
+            self.last_position, self.last_ts_recv = position, ts_recv
+            try:
+                frame, states, doubts = read_frame(payload)
+            except DataError as error:
+                self._refuse(position, ts_recv, str(error), payload)
+                continue
+            for doubt in doubts:
+                self._refuse(position, ts_recv, doubt, payload)
+            if frame.number <= self._newest[frame.chain_id]:
+                self.counts["repeats"] += 1
+                continue
+            self._newest[frame.chain_id] = frame.number
+            for state in states:
+                self._take(position, ts_recv, frame, state, payload)
+
+    def take(self) -> Rows:
+        """Drains what was accumulated."""
+        tables = {}
+        if self._made:
+            positions = np.array([position for position, _ in self._made], np.int64)
+            tables["pool_reserves"] = _table([made for _, made in self._made]), positions
+        if self._quarantined:
+            positions = np.array([one.position for one in self._quarantined], np.int64)
+            tables["quarantine"] = rows.quarantine(f"{self._prefix}{NAME}", self._quarantined), positions
+        self._made, self._quarantined = [], []
+        return Rows(tables, self.last_position)
+
+    def _take(self, position: int, ts_recv: int, frame: Frame, state: PoolState, payload: bytes) -> None:
+        pool = self._pools.get((frame.chain_id, state.pool.lower()))
+        tokens = (
+            [self._registry.find(frame.chain_id, address) for address in (pool.token0, pool.token1)] if pool else []
+        )
+        if pool is None or None in tokens:
+            self._refuse(position, ts_recv, f"pool {state.pool} of chain {frame.chain_id} is not known", payload)
+            return
+        first, second = (token for token in tokens if token is not None)
+        self.counts["pools"] += 1
+        made = {
+            "venue": f"{self._prefix}{pool.venue}",
+            "chain_id": frame.chain_id,
+            "symbol": f"{first.symbol}/{second.symbol}",
+            "pool": pool.address,
+            "token0": pool.token0,
+            "token1": pool.token1,
+            "decimals0": first.decimals,
+            "decimals1": second.decimals,
+            "reserve0": str(state.reserves.token0),
+            "reserve1": str(state.reserves.token1),
+            "fee_bps": float(pool.fee_bps),
+            "block_number": frame.number,
+            "block_hash": frame.hash,
+            "ts_event": frame.time_s * NS_PER_S,
+            "ts_recv": ts_recv,
+            "gas_price_wei": frame.gas_price_wei,
+        }
+        self._made.append((position, made))
+
+    def _refuse(self, position: int, ts_recv: int, detail: str, payload: bytes) -> None:
+        text = payload[:MAX_PAYLOAD].decode("utf-8", "replace")
+        self._quarantined.append(Quarantined(position, ts_recv, "", "pool", Reason.MALFORMED, detail, text))
+        self.counts["quarantined"] += 1
+
+
+async def follow_pools(settings: Settings, _: Publisher, clock: Clock) -> None:
+    """Reads the pools of every chain and commits what was read, until cancelled.
+
+    Raises:
+        VenueError: the emulator has no chain, or has none yet.
+        SettingsError: a pool's tokens are not in the registry.
+    """
+    if not settings.dex.enabled:
+        return
+    chains, registry = await asyncio.to_thread(chains_of, settings)
+    if not chains:
+        logger.warning(
+            'pools are skipped: no chain has an endpoint; set TRIFECTA_DEX__CHAINS=\'{"1": {"endpoints": [...]}}\''
+        )
+        return
+    pools = {(pool.chain_id, pool.address.lower()): pool for chain in chains for pool in chain.pools}
+    prefix = settings.source("")
+    folder = settings.journal_dir / NAME
+    journal = await asyncio.to_thread(lambda: JournalWriter.open(folder, segment_bytes=SEGMENT_BYTES))
+    try:
+        identity(folder)
+        async with asyncio.TaskGroup() as group:
+            for chain in chains:
+                group.create_task(_read(chain, registry, journal, settings.dex.poll_s, clock))
+            derive = PushedJournal(
+                settings, NAME, clock, lambda lake: PoolRows(pools, registry, newest_blocks(lake), prefix)
+            )
+            group.create_task(derive.run())
+    finally:
+        await asyncio.to_thread(journal.close)
+
+
+async def _read(chain: Chain, registry: TokenRegistry, journal: JournalWriter, poll_s: float, clock: Clock) -> None:
+    from trifecta.venues.dex import ChainReader  # noqa: PLC0415
+
+    reader = ChainReader(chain.chain_id, chain.endpoints, chain.pools, registry, multicall=chain.multicall)
+    breaker, last = Breaker(clock), -1
+    while True:
+        if not breaker.is_open:
+            try:
+                frame = await asyncio.to_thread(reader.read)
+                if frame.number > last:
+                    journal.append([(clock.now_ns(), msgspec.json.encode(frame))])
+                    last = frame.number
+                breaker.succeed()
+            except TransientError as error:
+                if breaker.fail():
+                    logger.warning("pools of chain {} are skipped for a while: {}", chain.chain_id, error)
+        await asyncio.sleep(poll_s)
+
+
+def chains_of(settings: Settings) -> tuple[list[Chain], TokenRegistry]:
+    """What to read, and the tokens in it: the configured chains, or the emulator's own.
+
+    Raises:
+        VenueError: the emulator has no chain.
+    """
+    if settings.market is not Market.LIVE:
+        return _emulated(settings.emulator_url + CHAIN_PATH)
+    chains = []
+    for chain_id, chosen in settings.dex.chains.items():
+        endpoints = [endpoint.get_secret_value() for endpoint in chosen.endpoints]
+        own = [PoolSpec(chain_id=chain_id, **pool.model_dump()) for pool in chosen.pools]
+        pools = [*own, *(pool for pool in KNOWN_POOLS if pool.chain_id == chain_id)]
+        if endpoints and pools:
+            chains.append(Chain(chain_id, endpoints, pools, MULTICALL3))
+    return chains, TokenRegistry(KNOWN)
+
+
+def newest_blocks(lake: Lake) -> dict[int, int]:
+    """The newest block of each chain that the lake has."""
+    files = lake.files("pool_reserves")
+    if not files:
+        return {}
+    with duckdb.connect(config={"threads": 1}) as connection:
+        return dict(connection.execute(_NEWEST, [files]).fetchall())
+
+
+def _emulated(url: str) -> tuple[list[Chain], TokenRegistry]:
+    try:
+        told = msgspec.json.decode(fetch(url))
+        chain_id = int(told["chain_id"])
+        tokens = [
+            Token(chain_id, one["address"], one["symbol"], one["decimals"], TokenType(one["type"]), one["asset"])
+            for one in told["tokens"]
+        ]
+        pools = [PoolSpec(chain_id=chain_id, **one) for one in told["pools"]]
+    except (KeyError, TypeError, ValueError, HTTPException, SettingsError) as error:
+        raise VenueError(f"the emulator's chain at {url} cannot be read: {error!r}") from error
+    return [Chain(chain_id, [url], pools, told["multicall"])], TokenRegistry(tokens)
+
+
+def _table(made: Sequence[Mapping[str, Any]]) -> pa.Table:
+    columns: dict[str, rows.Column] = {name: _column([one[name] for one in made]) for name in made[0]}
+    columns["date"] = rows.dates(np.array([one["ts_recv"] for one in made], np.int64))
+    return rows.table("pool_reserves", columns, len(made))
+
+
+def _column(values: list[Any]) -> rows.Column:
+    return values if isinstance(values[0], str) else np.array(values)
