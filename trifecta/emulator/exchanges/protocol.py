@@ -10,7 +10,7 @@ from aiohttp import WSMsgType, web
 
 from trifecta.emulator.config import Fault, FaultKind
 from trifecta.emulator.exchanges.market import Book, Change, Exchange
-from trifecta.emulator.faults import TIMED_KINDS, Faults
+from trifecta.emulator.faults import Faults
 from trifecta.emulator.frames import Trade
 
 MOST_WAITING = 20_000  # frames a client may fall behind before it is dropped
@@ -114,49 +114,54 @@ class Service:
         """What a fault makes of an event before it is put into words."""
         skew = self._faults.skew_ms(self.name)
         told = told._replace(ts_ms=told.ts_ms + skew) if skew else told
-        for fault in self._taken(_ON_EVENTS, book.listed.symbol):
-            if fault.kind is FaultKind.FUTURE:
-                told = told._replace(ts_ms=told.ts_ms + fault.ms)
-            elif isinstance(told, Change) and fault.kind is FaultKind.CROSSED:
-                best = min(book.asks, default=0)
-                told = told._replace(bids=sorted({**dict(told.bids), 2 * best: book.listed.lot_e8}.items()))
-            elif isinstance(told, Trade):
-                told = told._replace(price=-told.price)
-        return told
+        fault = self._met(_ON_EVENTS, book.listed.symbol)
+        if fault is None:
+            return told
+        if fault.kind is FaultKind.FUTURE:
+            return told._replace(ts_ms=told.ts_ms + fault.ms)
+        if isinstance(told, Trade):
+            return told._replace(price=-told.price)
+        if fault.kind is FaultKind.CROSSED:
+            above = 2 * min(book.asks, default=0)
+            return told._replace(bids=sorted({**dict(told.bids), above: book.listed.lot_e8}.items()))
+        return told._replace(bids=[*told.bids, (-book.listed.tick_e8, book.listed.lot_e8)])
 
     def _deliver(self, client: Client, text: str, symbol: str = "", channel: str = "") -> None:
         """Hands a frame over, or what a fault makes of it."""
-        if any(
-            active.fault.kind is FaultKind.STALL and active.fault.market in ("", self.name)
-            for active in self._faults.active()
-        ):
+        if self._stalled():
             return
-        sent = [text] if client.held is None else [text, client.held]
-        client.held = None
-        for fault in self._taken(_ON_FRAMES, symbol) if channel else ():
-            match fault.kind:
-                case FaultKind.GAP:
-                    sent = sent[1:]
-                case FaultKind.DUPLICATE:
-                    sent = [sent[0], *sent]
-                case FaultKind.REORDER:
-                    client.held, sent = sent[0], sent[1:]
-                case _:
-                    sent = [sent[0][: len(sent[0]) // 2], *sent[1:]]
-        for frame in sent:
+        frames = [text]
+        fault = self._met(_ON_FRAMES, symbol) if channel else None
+        match fault.kind if fault else None:
+            case FaultKind.GAP:
+                frames = []
+            case FaultKind.DUPLICATE:
+                frames = [text, text]
+            case FaultKind.BAD_JSON:
+                frames = [text[: len(text) // 2]]
+            case FaultKind.REORDER if client.held is None:
+                client.held, frames = text, []
+        if frames and client.held is not None:
+            frames, client.held = [*frames, client.held], None
+        for frame in frames:
             self.sent += 1
             client.push(frame)
 
-    def _taken(self, kinds: tuple[FaultKind, ...], symbol: str) -> list[Fault]:
-        """Faults of these kinds that meet an event of this symbol, one of each one's count used up."""
-        met = []
+    def _stalled(self) -> bool:
+        return any(
+            active.fault.kind is FaultKind.STALL and active.fault.market in ("", self.name)
+            for active in self._faults.active()
+        )
+
+    def _met(self, kinds: tuple[FaultKind, ...], symbol: str) -> Fault | None:
+        """The first fault of these kinds that meets an event of this symbol; one of its count is used up."""
         for active in self._faults.active():
             fault = active.fault
             here = fault.market == self.name and fault.symbol in ("", symbol)
-            if fault.kind in kinds and fault.kind not in TIMED_KINDS and here and active.left:
+            if fault.kind in kinds and here and active.left:
                 active.left -= 1
-                met.append(fault)
-        return met
+                return fault
+        return None
 
     def _handler(self, answer: Answer) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:
