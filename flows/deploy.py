@@ -29,6 +29,10 @@ SILENCE = timedelta(seconds=120)
 ZOMBIE = "ingest is silent, mark it crashed"
 LONG = ["ingest", "scan", "train", "tune"]
 """Flows whose runs would block the next one for ever, if their process and worker died together."""
+LATE = "a run is late, leave it to the next one"
+SHORT = ["backfill", "compact", "publish", "quality"]
+"""Flows whose next run does what a late one would have done: they must not pile up behind a worker that was away."""
+PATIENCE = timedelta(minutes=10)
 ENDED = {"Completed", "Failed", "Cancelled", "Crashed", "Lost"}
 UNFINISHED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
@@ -54,26 +58,45 @@ async def prepare() -> None:
             except ObjectNotFound:
                 queue = await client.create_work_queue(name, work_pool_name=POOL)
             await client.update_work_queue(queue.id, concurrency_limit=1)
-        await _mark_silent_runs(client)
+        await _automate(client, ZOMBIE, *_silent())
+        await _automate(client, LATE, *_late())
 
 
-async def _mark_silent_runs(client: PrefectClient) -> None:
-    """A run whose process and worker are both gone stays Running until this marks it crashed, which runs it again."""
-    for existing in await client.read_automations_by_name(ZOMBIE):
+async def _automate(client: PrefectClient, name: str, trigger: EventTrigger, action: ChangeFlowRunState) -> None:
+    """Sets an automation up; one of the same name is replaced."""
+    for existing in await client.read_automations_by_name(name):
         await client.delete_automation(existing.id)
+    await client.create_automation(AutomationCore(name=name, trigger=trigger, actions=[action]))
+
+
+def _silent() -> tuple[EventTrigger, ChangeFlowRunState]:
+    """A run whose process and worker are both gone stays Running until this marks it crashed, which runs it again."""
     heartbeat = "prefect.flow-run.heartbeat"
-    trigger = EventTrigger(
+    expected = {heartbeat, *(f"prefect.flow-run.{state}" for state in ENDED)}
+    silent = ChangeFlowRunState(state=StateType.CRASHED, message=f"no heartbeat for {SILENCE.seconds} s")
+    return _missing(LONG, after={heartbeat}, expected=expected, within=SILENCE), silent
+
+
+def _late() -> tuple[EventTrigger, ChangeFlowRunState]:
+    """A run that did not begin for long is cancelled: the next one does its work."""
+    expected = {f"prefect.flow-run.{state}" for state in ("Pending", "Running", *ENDED)}
+    message = f"late for {PATIENCE.seconds // 60} min: the next run does its work"
+    late = ChangeFlowRunState(state=StateType.CANCELLED, name="Late", message=message)
+    return _missing(SHORT, after={"prefect.flow-run.Late"}, expected=expected, within=PATIENCE), late
+
+
+def _missing(flows: list[str], *, after: set[str], expected: set[str], within: timedelta) -> EventTrigger:
+    """Fires where none of the expected events follows, of a run of these flows."""
+    return EventTrigger(
         match={"prefect.resource.id": "prefect.flow-run.*"},
         # of a heartbeat's deployment only the id is told, of its flow the name too
-        match_related={"prefect.resource.role": "flow", "prefect.resource.name": LONG},
-        after={heartbeat},
-        expect={heartbeat, *(f"prefect.flow-run.{state}" for state in ENDED)},
+        match_related={"prefect.resource.role": "flow", "prefect.resource.name": flows},
+        after=after,
+        expect=expected,
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
-        within=SILENCE,
+        within=within,
     )
-    silent = ChangeFlowRunState(state=StateType.CRASHED, message=f"no heartbeat for {SILENCE.seconds} s")
-    await client.create_automation(AutomationCore(name=ZOMBIE, trigger=trigger, actions=[silent]))
 
 
 def deploy() -> None:

@@ -22,6 +22,8 @@ class Report(msgspec.Struct):
     runs: dict[str, int] = {}
     took_s: float = 0.0
     ended_ns: int = 0
+    last: str = ""
+    """The state that the newest run ended in."""
 
 
 class Hooks(TypedDict):
@@ -46,7 +48,7 @@ def add(run_dir: Path, flow: str, state: str, took_s: float, now_ns: int) -> Rep
     except (OSError, msgspec.MsgspecError):
         report = Report(flow)
     report.runs[state] = report.runs.get(state, 0) + 1
-    report.took_s, report.ended_ns = took_s, now_ns
+    report.took_s, report.ended_ns, report.last = took_s, now_ns, state
     run_dir.mkdir(parents=True, exist_ok=True)
     aside = path.with_suffix(".new")
     aside.write_bytes(msgspec.json.encode(report))

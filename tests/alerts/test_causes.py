@@ -16,6 +16,7 @@ import msgspec
 import pytest
 from sqlalchemy import Connection, insert, update
 
+from flows import report
 from tests.alerts.conftest import IMGHDR, Webhook
 from tests.capture.test_recorder import market, recording, settings_of
 from trifecta.clock import NS_PER_S, ManualClock, SystemClock
@@ -189,6 +190,14 @@ def test_a_sidecar_that_does_not_answer_is_told_once_and_that_it_does(tmp_path: 
         running.tick()
         running.tick()
     assert webhook.titles == ["[critical] sidecar down: sidecar", "[recovered] sidecar down: sidecar"]
+
+
+def test_a_flow_that_failed_is_told_once_and_that_it_completes(tmp_path: Path, webhook: Webhook) -> None:
+    still = Still(tmp_path, webhook, "flow_failed")
+    for state in ("Completed", "Failed", "Failed", "Completed"):
+        report.add(tmp_path / "run", "quality", state, 1.0, NOW)
+        still.wait(60)
+    assert webhook.titles == ["[warning] flow failed: quality", "[recovered] flow failed: quality"]
 
 
 def test_the_summary_of_a_day_is_sent_once(tmp_path: Path, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:

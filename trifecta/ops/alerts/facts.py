@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+import msgspec
 from loguru import logger
 from sqlalchemy import Connection, and_, exists, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -37,6 +39,13 @@ LIMITS = frozenset(
 """Refusals that a person should hear of; the others are the daily business of a risk gate."""
 REFUSED_WITHIN_S = 900.0
 """A limit counts as hit for so long after it last refused."""
+
+
+class FlowReport(msgspec.Struct):
+    """What matters here of the report that a flow leaves."""
+
+    flow: str
+    last: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,8 @@ class Facts:
     health: dict[str, Any] | None = None
     """The sidecar's answer; None where it gives none."""
     free_bytes: int | None = None
+    failed: dict[str, str] = field(default_factory=dict)
+    """Flows whose newest run did not complete, and how it ended."""
     ledger_problem: str = ""
     halted: Halted | None = None
     unknown: tuple[UnknownOrder, ...] = ()
@@ -103,6 +114,7 @@ def read(settings: Settings, clock: Clock, ledger: Ledger | None) -> Facts:
         expected=tuple(settings.source(name) for name, venue in settings.venues.items() if venue.enabled),
         feeds=feeds(settings, clock),
         health=_health(settings),
+        failed=_failed(settings.run_dir),
         free_bytes=shutil.disk_usage(settings.data_dir).free if settings.data_dir.exists() else None,
     )
     try:
@@ -120,6 +132,16 @@ def _reading(ledger: Ledger | None) -> Iterator[Connection | None]:
         return
     with ledger.read() as connection:
         yield connection
+
+
+def _failed(run_dir: Path) -> dict[str, str]:
+    found = {}
+    for path in run_dir.glob("flow-*.json"):
+        with suppress(OSError, msgspec.MsgspecError):
+            told = msgspec.json.decode(path.read_bytes(), type=FlowReport)
+            if told.last not in ("", "Completed"):
+                found[told.flow] = told.last
+    return found
 
 
 def _health(settings: Settings) -> dict[str, Any] | None:

@@ -99,6 +99,11 @@ def _order_unknown(facts: Facts, _: AlertSettings) -> Found:
         yield order.client_order_id, f"{order.symbol} at {order.venue}: sent {order.age_s:.0f} s ago, fate unknown"
 
 
+def _flow_failed(facts: Facts, _: AlertSettings) -> Found:
+    for flow, state in facts.failed.items():
+        yield flow, f"its newest run ended {state.lower()}"
+
+
 def _limit_hit(facts: Facts, _: AlertSettings) -> Found:
     for refusal in facts.refusals:
         yield f"{refusal.portfolio} {refusal.rule}", refusal.reason
@@ -164,6 +169,14 @@ RULES = (
         _disk_low,
         "The data folder's disk is nearly full. Without room a recorder cannot keep what it hears.",
         "Make room. `capture.journal_days` says how long journals stay; the `retention` flow removes older ones.",
+    ),
+    Rule(
+        "flow_failed",
+        Severity.WARNING,
+        _flow_failed,
+        "The newest run of a scheduled flow did not complete.",
+        "Prefect shows the run with its log and, of `quality`, the artifact `checks` with the rows that cannot be "
+        "true. What passes by itself is tried again by the next run; anything else needs the log.",
     ),
     Rule(
         "halted",
