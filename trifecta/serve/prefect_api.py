@@ -12,7 +12,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 import msgspec
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from trifecta.clock import NS_PER_S
 from trifecta.errors import TransientError
@@ -106,17 +106,22 @@ class PrefectApi:
             kind,
         )
 
-    @retry(
-        retry=retry_if_exception_type(PrefectBusyError),
-        stop=stop_after_attempt(ATTEMPTS),
-        wait=wait_fixed(PAUSE_S),
-        reraise=True,
-    )
     def _ask(self, request: urllib.request.Request, kind: type[T]) -> T:
+        again = Retrying(
+            retry=retry_if_exception_type(PrefectBusyError),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_fixed(PAUSE_S),
+            reraise=True,
+        )
+        found: T = again(self._ask_once, request, kind)
+        return found
+
+    def _ask_once(self, request: urllib.request.Request, kind: type[T]) -> T:
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310  the URL is a setting
                 return msgspec.json.decode(answer.read(MAX_BYTES), type=kind)
         except urllib.error.HTTPError as error:
+            error.close()  # it holds the connection
             if error.code == 503:
                 raise PrefectBusyError("Prefect is busy (503): ask again in a few seconds") from error
             known = error.code == 404 and "/deployments/name/" in request.full_url
