@@ -29,7 +29,7 @@ MAX_BACKOFF_S = 30.0
 STABLE_S = 30.0
 POLL_S = 1.0  # between two REST answers that stand in for a stream
 MISSED_S = 10.0  # without a stream: then REST stands in for it
-MOST_TRADES = 1000  # of one answer
+MOST_TRADES = {"okx": 500}  # of one answer, where it is not a thousand
 _BOOK_LIMITS = {"kraken": 100, "okx": 400}  # what their files take for the depth of the book
 _WHOLE_SECONDS = ("coinbase", "kraken")
 _MAKERS_SIDE = ("coinbase",)  # ccxt passes its side on, which is the maker's
@@ -116,7 +116,8 @@ class CcxtClient:
 
     async def trades(self, symbol: str, first_id: int, last_id: int) -> tuple[list[Frame], int]:
         """A frame with what the venue's newest trades hold of a span, and the id behind the span: it gives no older."""
-        told = await self._ask(symbol, self._exchange.fetch_trades, self.listings[symbol].unified, None, MOST_TRADES)
+        most = MOST_TRADES.get(self.venue, 1000)
+        told = await self._ask(symbol, self._exchange.fetch_trades, self.listings[symbol].unified, None, most)
         rows = [row for row in map(self._trade, told) if first_id <= unified.number(str(row["id"])) <= last_id]
         payload = unified.wrap("historicalTrades", symbol, rows, first_id=first_id, last_id=last_id)
         return [(self._clock.now_ns(), payload)], last_id + 1

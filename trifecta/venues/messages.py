@@ -32,7 +32,7 @@ Levels: TypeAlias = "Sequence[tuple[Number, Number]]"
 
 
 class Trade(NamedTuple):
-    """A public print. `trade_id` -1: the venue gives it none."""
+    """A public print, or `prints` of them with ids from `trade_id` on. `trade_id` -1: the venue gives it none."""
 
     symbol: str
     ts: int
@@ -40,6 +40,7 @@ class Trade(NamedTuple):
     price: Number
     qty: Number
     side: Side
+    prints: int = 1
 
 
 class Quote(NamedTuple):
@@ -207,7 +208,7 @@ def _broken(symbol: str) -> Change:
 def _trades(batch: _Batch, rows: Sequence[tuple[int, Trade]], instrument: Instrument, out: SymbolEvents) -> None:
     events = batch.events(TRADE, rows)
     events["trade_id"] = _trade_ids(events["position"], column([told.trade_id for _, told in rows]))
-    events["count"] = 1
+    events["count"] = column([told.prints for _, told in rows])
     events["side"] = column([told.side for _, told in rows])
     columns = {"price": [float(told.price) for _, told in rows], "qty": [float(told.qty) for _, told in rows]}
     good, faults = fill(events, columns, instrument)

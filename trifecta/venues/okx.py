@@ -5,20 +5,20 @@
     {"arg":{"channel":"books","instId":"BTC-USDT"},"action":"update","data":[{"asks":[["30249.4","0","0","0"]],
         "bids":[],"ts":"1652459225464","checksum":-914047754,"seqId":3,"prevSeqId":1}]}
     {"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","tradeId":"318","px":"30243.5",
-        "sz":"0.01","side":"buy","ts":"1652459224958"}]}
+        "sz":"0.01","side":"buy","ts":"1652459224958","count":"1"}]}
     {"arg":{"channel":"tickers","instId":"BTC-USDT"},"data":[{"instType":"SPOT","instId":"BTC-USDT","last":"30243.5",
         "askPx":"30243.5","askSz":"1.44679","bidPx":"30243.4","bidSz":"0.2","ts":"1652459223003"}]}
     {"event":"subscribe","arg":{"channel":"books","instId":"BTC-USDT"}}
 
 `seqId` and `prevSeqId` chain the changes of a book; older recordings have only the checksum: the CRC32 of the best 25
 bids and asks in turn, `price:size` joined with colons, signed; 0 where the venue does not compute it. A trade's id is
-the last of those it sums up, so ids leave holes. Formats: OKX API documentation, "Order book channel".
+the last of the `count` that it sums up. Formats: OKX API documentation, "Order book channel".
 """
 
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import Literal
+from typing import Annotated, Literal
 from zlib import crc32
 
 import msgspec
@@ -55,6 +55,7 @@ class _Trade(msgspec.Struct, gc=False):
     side: Literal["buy", "sell"]
     ts: int
     tradeId: int  # noqa: N815
+    count: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
 
 
 class _Ticker(msgspec.Struct, gc=False):
@@ -93,7 +94,7 @@ def read(payload: bytes) -> Message:
             return Message(max(told.ts for told in books) * _MS, [_change(symbol, told, whole) for told in books])
         case "trades" | "trades-all":
             trades = _trades.decode(message.data)
-            told = [Trade(symbol, t.ts * _MS, t.tradeId, t.px, t.sz, _SIDES[t.side]) for t in trades]
+            told = [_trade(symbol, trade) for trade in trades]
             return Message(0, told)  # the first one after a subscription is the last trade, however long ago
         case "tickers":
             tickers = _tickers.decode(message.data)
@@ -119,6 +120,11 @@ def _change(symbol: str, told: _Book, whole: bool) -> Change:
     return Change(symbol, told.ts * _MS, bids, asks, link, told.seqId, summed)
 
 
+def _trade(symbol: str, told: _Trade) -> Trade:
+    first = told.tradeId - told.count + 1
+    return Trade(symbol, told.ts * _MS, first, told.px, told.sz, _SIDES[told.side], told.count)
+
+
 def _text(value: int, scale: int) -> str:
     """The number as the venue writes it: no zeros at the end, no point behind a whole one."""
     if not scale:
@@ -127,4 +133,4 @@ def _text(value: int, scale: int) -> str:
     return f"{whole}.{fraction:0{scale}d}".rstrip("0").rstrip(".")
 
 
-OKX = ccxt_venue("okx", read, book=BookRules(DEPTH, checksum, 25))
+OKX = ccxt_venue("okx", read, book=BookRules(DEPTH, checksum, 25), trades_follow=True)
