@@ -113,8 +113,8 @@ class OrderFlowWindow:
         ints = np.zeros((len(seconds.ends), _OUT_INTS), np.int64)
         floats = np.zeros((len(seconds.ends), 3))
         held = _advance(
-            self._state, self._ints, self._floats, self._totals, _DECAY, _POWERS, integers(trades), lots, len(self._lots),
-            first, seconds.positions, seconds.ends, seconds.open_end, ints, floats,
+            self._state, self._ints, self._floats, self._totals, _DECAY, _POWERS, integers(trades), lots,
+            len(self._lots), first, seconds.positions, seconds.ends, seconds.open_end, ints, floats,
         )  # fmt: skip
         oldest = int(self._ints[(self._state[_SLOT] + 1) % WINDOW_S, _FIRST])
         self._lots = lots[max(oldest - first, 0) : held]
