@@ -187,6 +187,27 @@ def import_(
         out.print("\n".join(describe(file)), markup=False, highlight=False)
 
 
+@app.command("import-forex", epilog="Example: trifecta import-forex 20140505_quote.zip --venue fxcm --zone UTC-5 ...")
+def import_forex_(
+    files: Files,
+    venue: Annotated[str, typer.Option(help="Name in the warehouse: oanda, fxcm, coinbase, ...")],
+    zone: Annotated[str, typer.Option(help="What the files' clock keeps: UTC, UTC-5, ...")] = "UTC",
+    symbol: Annotated[str, typer.Option(help="Instrument, where the files do not tell.")] = "",
+    reference: Annotated[
+        list[Path] | None, typer.Option(help="Files of the same days in UTC: a zone that does not fit is refused.")
+    ] = None,
+) -> None:
+    """Read forex, CFD and crypto histories (Lean zip, CSV, Parquet) into the lake; twice changes nothing."""
+    from trifecta.capture.importers.forex_intake import import_forex
+    from warehouse import Lake
+
+    lake = Lake(_settings().lake)
+    for file in files:
+        done = import_forex(file, lake=lake, zone=zone, source=venue, symbol=symbol, reference=reference or ())
+        refused = ", ".join(f"{count} {reason}" for reason, count in done.quarantined.items()) or "none"
+        out.print(f"{file.name}: {done.written} rows of {done.source} {done.symbol}, quarantined: {refused}")
+
+
 @app.command(epilog="Example: trifecta backfill --for 5m")
 def backfill(
     for_: Annotated[str, typer.Option("--for", help="How long at most for each venue: 90s, 10m.")] = "10m",
