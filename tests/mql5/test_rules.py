@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,11 @@ def warnings_of_flow() -> str:
 def test_programs_compile_without_a_warning(warnings_of_flow: str) -> None:
     assert [line for line in warnings_of_flow.splitlines() if line.startswith(("mql5/", "tests/mql5/programs"))] == []
     assert "error:" not in warnings_of_flow
+
+
+@pytest.mark.skipif(shutil.which("clang++") is None, reason="no clang++: a second compiler's opinion is not asked")
+def test_second_compiler_accepts_the_programs() -> None:
+    assert "error:" not in complaints(PROGRAMS, "clang++")
 
 
 @pytest.mark.parametrize(
