@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 import zmq
@@ -107,3 +108,34 @@ def test_wrong_token_gives_the_traditional_range_and_the_reason(expert: Built, b
             ea.tell("ticknow 2000 0.2")
         assert "Authorization" in shown["detail"]
         assert (float(shown["range"]), shown["source"]) == (TRADITIONAL, "2")
+
+
+def test_halt_at_the_sidecar_removes_entry_orders_until_it_is_lifted(expert: Built, bus: str, tmp_path: Path) -> None:
+    port = free_port()
+    with (
+        sidecar(tmp_path, port, bus),
+        terminal(expert) as ea,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {TOKEN}"}) as person,
+    ):
+        ea.tell("open 2000 0.2")
+        ea.tell("broker real_clock 1")
+        ea.tell(f"allow http://127.0.0.1:{port}")
+        assert (
+            ea.start(Url=f"http://127.0.0.1:{port}", Token=TOKEN, AcceptSimulated=True, MaxBackoffMs=1000, Push=False)
+            == 0
+        )
+        until(ea, SIDECAR)
+        assert person.post("/halt", json={"reason": "drill"}).status_code == 200
+        until_doing(ea, "halted: drill")
+        assert ea.show()["orders"] == "0"
+        assert person.post("/resume", json={"reason": "drill over"}).status_code == 200
+        until_doing(ea, "halted", still=False)
+
+
+def until_doing(ea: Terminal, what: str, *, still: bool = True) -> None:
+    """Returns once the expert says, or no longer says, what it does."""
+    deadline = time.monotonic() + DEADLINE_S
+    while (what in ea.show()["doing"]) is not still:
+        assert time.monotonic() < deadline, (ea.show(), ea.printed())
+        ea.tell("wait 1")
+        ea.tell("ticknow 2000 0.2")
