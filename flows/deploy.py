@@ -8,11 +8,12 @@ import sys
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
-from prefect.client.schemas.objects import State, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
@@ -109,20 +110,35 @@ async def start(flow: str, *, lives: bool) -> None:
     """Starts the run of a flow that always runs, unless one is on its way.
 
     Args:
-        lives: a run outlived its worker. If none did, runs that a dead worker left as Running are marked Lost, or they
-            would hold the queue's only slot.
+        lives: a run outlived its worker.
     """
     async with get_client() as client:
         deployment = await client.read_deployment_by_name(f"{flow}/{flow}")
-        unfinished = await client.read_flow_runs(
-            deployment_filter=DeploymentFilter.model_validate({"id": {"any_": [deployment.id]}}),
-            flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": UNFINISHED}}}),
-        )
-        waiting = [run for run in unfinished if run.state_type is StateType.SCHEDULED]
-        if not lives:
-            lost = State[None](type=StateType.CANCELLED, name="Lost", message="its process is gone")
-            for run in unfinished:
-                if run not in waiting:
-                    await client.set_flow_run_state(run.id, lost, force=True)
+        waiting = await _bury(client, deployment.id, lives=lives)
         if not waiting and not lives:
             await client.create_flow_run_from_deployment(deployment.id)
+
+
+async def bury(flow: str, *, lives: bool) -> None:
+    """Marks runs of a flow that a dead worker left as Running; what waits for its turn stays.
+
+    Args:
+        lives: a run outlived its worker.
+    """
+    async with get_client() as client:
+        await _bury(client, (await client.read_deployment_by_name(f"{flow}/{flow}")).id, lives=lives)
+
+
+async def _bury(client: PrefectClient, deployment: UUID, *, lives: bool) -> list[FlowRun]:
+    """The runs that wait. If none lives, those that do not wait are marked Lost: they would hold the queue's only slot,
+    and what marks silent runs has forgotten those of another server's life.
+    """
+    unfinished = await client.read_flow_runs(
+        deployment_filter=DeploymentFilter.model_validate({"id": {"any_": [deployment]}}),
+        flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": UNFINISHED}}}),
+    )
+    lost = State[None](type=StateType.CANCELLED, name="Lost", message="its process is gone")
+    for run in unfinished:
+        if not lives and run.state_type is not StateType.SCHEDULED:
+            await client.set_flow_run_state(run.id, lost, force=True)
+    return [run for run in unfinished if run.state_type is StateType.SCHEDULED]

@@ -25,12 +25,14 @@ from trifecta.forecast.registry import Record, Status
 from trifecta.forecast.training import Job
 from trifecta.forecast.training import train as fit
 from trifecta.forecast.tuning import best
+from trifecta.ops import parts, processes
 from trifecta.settings import Settings, load
 from warehouse import Lake
 from warehouse.ledger import Ledger
 
 LEFTOVER_S = 24 * 3600
 NICENESS = 10  # recording and serving come first
+NAME = "train"
 KEY = "training-progress"
 
 
@@ -106,8 +108,9 @@ async def train(venue: str = "", symbol: str = "", horizon_s: int = 0, network: 
     settings = load()
     if hasattr(os, "nice"):
         os.nice(NICENESS)
-    asked, results = jobs(settings, venue, symbol, horizon_s, network), list[Result]()
-    with Ledger(settings.ledger) as ledger:
+    asked, results, pid = jobs(settings, venue, symbol, horizon_s, network), list[Result](), os.getpid()
+    recorded = processes.recorded(settings.run_dir, parts.training_name(NAME, pid), pid)
+    with recorded, Ledger(settings.ledger) as ledger:
         ledger.migrate()
         clear(settings, ledger)
         async with progress(KEY, len(asked)) as tell:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +20,11 @@ from flows.retry import STEP
 from trifecta.errors import DataError
 from trifecta.forecast.training import Job
 from trifecta.forecast.tuning import Tuned, search
+from trifecta.ops import parts, processes
 from trifecta.settings import Settings, load
 from warehouse import Lake
 
+NAME = "tune"
 TRIALS = 12
 Trial = tuple[int, float | None, Mapping[str, Any]]
 
@@ -58,6 +61,13 @@ async def tune(venue: str = "", symbol: str = "", horizon_s: int = 0, trials: in
     chosen, seen = settings.forecast, list[Trial]()
     name = next(name for name, one in settings.venues.items() if one.enabled)
     job = Job(venue or settings.source(name), symbol or chosen.default_symbol, horizon_s or chosen.default_horizon_s)
+    pid = os.getpid()
+    recorded = processes.recorded(settings.run_dir, parts.training_name(NAME, pid), pid)
+    with recorded:
+        return await _tuned(settings, job, trials, seen)
+
+
+async def _tuned(settings: Settings, job: Job, trials: int, seen: list[Trial]) -> State[Tuned]:
     async with progress("tuning-progress", 1) as tell:
         try:
             found = await look(settings, job, trials, seen, tell(0))

@@ -17,8 +17,8 @@ import flows.quality
 import flows.retention
 import flows.scan
 import flows.train
-import flows.tune  # noqa: F401  (imported while the server starts, so that deploying need not wait for it)
-from flows.deploy import deploy, prefect, prepare, start
+import flows.tune  # all of them while the server starts, so that deploying need not wait for it
+from flows.deploy import bury, deploy, prefect, prepare, start
 from trifecta.errors import TransientError
 from trifecta.ops import parts
 from trifecta.settings import load
@@ -51,6 +51,8 @@ def main() -> None:
     deploy()
     asyncio.run(start(parts.INGEST, lives=parts.ingest_lives(settings)))
     asyncio.run(start(parts.SCAN, lives=parts.scan_lives(settings)))
+    for flow in (flows.train.NAME, flows.tune.NAME):
+        asyncio.run(bury(flow, lives=parts.training_lives(settings, flow)))
     prefect("worker", "start", "--pool", parts.POOL, "--name", "trifecta")
 
 

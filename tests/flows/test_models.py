@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.states import Running
 
 import flows.evaluate
 import flows.train
 import flows.tune
+from flows.deploy import bury
 from tests.forecast import test_live as served
 from tests.forecast import tiny
 from tests.forecast.laws import driven, land
@@ -30,6 +32,7 @@ from trifecta.forecast.contest import Step
 from trifecta.forecast.fitting import Effort
 from trifecta.forecast.registry import Status
 from trifecta.forecast.training import Job, Trained
+from trifecta.ops import parts
 from trifecta.serve.app import create
 from trifecta.serve.prefect_api import PrefectApi, PrefectAwayError
 from trifecta.settings import Settings, load
@@ -171,6 +174,20 @@ async def test_sidecar_starts_the_flows_run_once_and_tells_how_far_it_is(setting
     assert again.json()["run"]["run_id"] == told["run_id"] == status["training"]["run_id"]
     run = next(run for run in await all_runs() if str(run.id) == told["run_id"])
     assert run.parameters == {"venue": "sim_binance", "symbol": "PAXGUSDT", "horizon_s": 300}
+
+
+async def test_run_that_died_with_its_worker_lets_the_next_one_start(settings: Settings) -> None:
+    """One that waits stays, and one whose process lives goes on."""
+    await deployed("train")
+    async with get_client() as client:
+        deployment = await client.read_deployment_by_name("train/train")
+        dead, waiting = [await client.create_flow_run_from_deployment(deployment.id) for _ in range(2)]
+        await client.set_flow_run_state(dead.id, Running(), force=True)
+        await bury("train", lives=True)
+        assert (await client.read_flow_run(dead.id)).state_name == "Running"
+        await bury("train", lives=parts.training_lives(settings, "train"))
+        assert (await client.read_flow_run(dead.id)).state_name == "Lost"
+        assert (await client.read_flow_run(waiting.id)).state_name == "Scheduled"
 
 
 async def test_flow_that_nobody_deployed_is_told_with_the_remedy(settings: Settings, prefect_api: str) -> None:

@@ -68,6 +68,16 @@ def scan_name(pid: int) -> str:
     return f"{SCAN}-{pid}"
 
 
+def training_name(flow: str, pid: int) -> str:
+    """Under which name a run of `train` or `tune` is recorded."""
+    return f"{flow}-{pid}"
+
+
+def training_lives(settings: Settings, flow: str) -> bool:
+    """Whether a run of `train` or `tune` goes on."""
+    return any(name.startswith(f"{flow}-") for name in processes.living(settings.run_dir))
+
+
 def ingest_lives(settings: Settings) -> bool:
     """Whether a flow run records or is about to."""
     return any(name.startswith(INGEST) for name in processes.living(settings.run_dir))
