@@ -15,11 +15,12 @@ from trifecta.capture.fetch import POLL_S, Fetcher, fetch_instruments
 from trifecta.capture.inbox import Inbox
 from trifecta.capture.intake import Intake
 from trifecta.capture.journal import JournalWriter
-from trifecta.lock import is_held
 from trifecta.capture.pipeline import Pipeline
 from trifecta.capture.sink import Sink
 from trifecta.clock import Clock
+from trifecta.lock import is_held
 from trifecta.settings import Settings
+from trifecta.venues.binance_rest import FAMILIES
 from warehouse.lake import Lake
 
 
@@ -37,13 +38,15 @@ class Backfilled(msgspec.Struct, frozen=True):
 
 
 async def backfill(settings: Settings, *, clock: Clock, bound_s: float) -> list[Backfilled]:
-    """Fetches what is missing of every enabled venue, each for at most `bound_s` seconds.
+    """Fetches what is missing of every enabled venue of Binance, each for at most `bound_s` seconds.
+
+    Others give no more than their newest trades: what their recorder could not fetch at once is gone.
 
     Raises:
         SettingsError: a venue is not known, or has none of its symbols.
         TransientError: a journal cannot be opened.
     """
-    names = [name for name, venue in settings.venues.items() if venue.enabled and venue.symbols]
+    names = [name for name, venue in settings.venues.items() if venue.enabled and venue.symbols and name in FAMILIES]
     with Publisher(settings.bus_address) as publisher:
         return [await _fill(settings, name, publisher, clock, bound_s) for name in names]
 

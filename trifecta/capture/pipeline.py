@@ -24,7 +24,7 @@ from trifecta.features.orderflow import FLOW
 from trifecta.market.events import TRADE, Book, Frames, GapStatus, Link, OrderFlow, Quote, Seconds
 from trifecta.market.instruments import Instrument
 from trifecta.market.quarantine import MAX_PAYLOAD, Gap, Quarantined, Reason
-from trifecta.venues.unified import Listing, read_listings
+from trifecta.venues.listings import Listing
 from trifecta.venues.venue import Answer, Decoded, Events, Fault, SymbolEvents, Venue
 
 _KINDS = ("trades", "quotes", "depth", "bars")
@@ -299,10 +299,10 @@ class Pipeline:
                 if answer.kind == "time":
                     offset, round_trip = self._venue.read_clock(answer)
                     self._clock.append((answer.position, answer.ts_recv, offset, round_trip))
-                elif answer.kind == "instruments":
-                    found = read_listings(answer)
+                elif answer.kind in ("instruments", "exchangeInfo"):
+                    found = [listing for listing in self._venue.listings(answer) if listing.symbol in self.feeds]
                     self._listed += [(answer.position, answer.ts_recv, listing) for listing in found]
-                elif answer.kind != "exchangeInfo":
+                else:
                     self._symbol_answer(answer, answers)
             except DataError as error:
                 self._quarantine(answer, Reason.MALFORMED, str(error))

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from trifecta.market.instruments import Instrument
 from trifecta.market.quarantine import MAX_PAYLOAD, Gap, Quarantined
-from trifecta.venues.unified import Listing, Network
+from trifecta.venues.listings import Listing, Network
 from warehouse.tables import TABLES
 
 Events = npt.NDArray[np.void]

@@ -19,6 +19,7 @@ connection asked for them. Formats: Binance's public API documentation, "WebSock
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
@@ -352,6 +353,7 @@ def _binance(name: str, rest_url: str, stream_url: str) -> Venue:
         read_bars=answers.klines,
         read_clock=answers.clock_offset,
         instruments=answers.instruments,
+        listings=partial(answers.listings, name),
     )
 
 

@@ -36,9 +36,12 @@ from trifecta.venues.binance_frames import (
     Wrapper,
 )
 from trifecta.venues.columns import fill, levels, to_ns
+from trifecta.venues.listings import Listing
 from trifecta.venues.venue import Answer, Events, Fault
 
 BAR_INTERVAL = "1m"
+# Taker and maker of the lowest tier.
+FEES = {"binance": ("0.001", "0.001"), "binance_usdm": ("0.0005", "0.0002"), "binance_coinm": ("0.0005", "0.0002")}
 KINDS = ("depth", "historicalTrades", "klines", "exchangeInfo", "time")
 T = TypeVar("T")
 BarRow = tuple[int, float, float, float, float, float, int, float, int, float]
@@ -213,6 +216,39 @@ def exchange_info(venue: str, body: bytes) -> dict[str, Instrument]:
         return {info.symbol: _instrument(venue, info) for info in _exchange_info.decode(body).symbols}
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DataError(f"exchange info of {venue}: {error}") from error
+
+
+def listings(venue: str, answer: Answer) -> list[Listing]:
+    """What an `exchangeInfo` answer says of each symbol, with the fees of the lowest tier. Raises DataError.
+
+    Accounts alone are told their fees and ways out: these are the fees of Binance's public schedule, regular user.
+    """
+    try:
+        infos = _exchange_info.decode(answer.data).symbols
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise DataError(f"exchange info of {venue}: {error}") from error
+    return [_listing(venue, info) for info in infos if info.baseAsset and info.quoteAsset]
+
+
+def _listing(venue: str, info: SymbolInfo) -> Listing:
+    own = _instrument(venue, info)
+    smallest = next((entry.minQty for entry in info.filters if entry.filterType == "LOT_SIZE"), "0")
+    decimals(smallest)  # refuses what is no number
+    taker, maker = FEES[venue]
+    return Listing(
+        symbol=own.symbol,
+        unified=f"{info.baseAsset}/{info.quoteAsset}",
+        base=info.baseAsset,
+        quote=info.quoteAsset,
+        price_scale=own.price_scale,
+        qty_scale=own.qty_scale,
+        tick=own.tick,
+        lot=own.lot,
+        taker=Decimal(taker),
+        maker=Decimal(maker),
+        min_qty=Decimal(smallest),
+        min_notional=own.min_notional,
+    )
 
 
 def _instrument(venue: str, info: SymbolInfo) -> Instrument:

@@ -126,6 +126,7 @@ class Filter(msgspec.Struct):
     filterType: str  # noqa: N815
     tickSize: str = ""  # noqa: N815
     stepSize: str = ""  # noqa: N815
+    minQty: str = "0"  # noqa: N815
     minNotional: str = ""  # noqa: N815
     notional: str = ""
 
@@ -133,6 +134,8 @@ class Filter(msgspec.Struct):
 class SymbolInfo(msgspec.Struct):
     symbol: str
     filters: list[Filter]
+    baseAsset: str = ""  # noqa: N815
+    quoteAsset: str = ""  # noqa: N815
 
 
 class ExchangeInfo(msgspec.Struct):

@@ -20,7 +20,7 @@ from loguru import logger
 from trifecta.clock import NS_PER_MS, Clock
 from trifecta.errors import SettingsError, VenueError, VenueRefusedError
 from trifecta.venues import unified
-from trifecta.venues.unified import Listing, Network
+from trifecta.venues.listings import Listing, Network
 
 Frame = tuple[int, bytes]  # receive time ns, payload
 LEVELS = 20

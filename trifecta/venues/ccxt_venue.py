@@ -36,6 +36,7 @@ def ccxt_venue(name: str, read: Read, *, book: BookRules, trades_follow: bool = 
         read_bars=_refuse,
         read_clock=clock_offset,
         instruments=instruments(read, written=written),
+        listings=unified.read_listings,
         stateful=lambda: Decoder(read),
         book=book,
         trades_follow=trades_follow,

@@ -9,20 +9,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from trifecta.clock import NS_PER_MS, Clock
-from trifecta.errors import VenueRefusedError
+from trifecta.errors import VenueError, VenueRefusedError
 from trifecta.market.events import BinarySignal
 from trifecta.venues import pocket
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """The newest price of an instrument. `timestamp` is the venue's own in ms, of MetaTrader 5 the server's clock."""
+    """The newest price of an instrument. `timestamp` is the venue's own in ms, of MetaTrader 5 the server's clock.
+
+    0 stands for a time that the venue does not tell.
+    """
 
     bid: float
     ask: float
     last: float  # 0 where the market tells none
     spread: float  # ask - bid
-    volume: float  # of the last trade; 0 where the market tells none
+    volume: float  # of the last trade, at a ccxt venue of the last 24 h, base units; 0 where the market tells none
     timestamp: int
 
 
@@ -40,6 +43,34 @@ def get_forex_price_mt5(api: Any, symbol: str) -> Price:
         raise VenueRefusedError(f"MetaTrader 5 has no tick of {symbol!r}: {api.last_error()}; is it in Market Watch?")
     spread = tick.ask - tick.bid
     return Price(tick.bid, tick.ask, tick.last, spread, tick.volume_real, tick.time_msc)
+
+
+async def get_crypto_price_ccxt(exchange: Any, symbol: str) -> Price:
+    """The newest ticker of a venue, as ccxt unifies it.
+
+    Args:
+        exchange: one of ccxt's asynchronous exchanges, like `ccxt.async_support.kraken()`.
+        symbol: as ccxt names it, like BTC/USDT.
+
+    Raises:
+        VenueError: no answer, or one that says "later".
+        VenueRefusedError: the venue does not list the symbol, or tells no bid or ask.
+    """
+    try:
+        told = await exchange.fetch_ticker(symbol)
+    except Exception as error:
+        # The edge to ccxt: its errors are told by name, so that ccxt need not be installed where it is not used.
+        kinds = {kind.__name__ for kind in type(error).__mro__}
+        if "NetworkError" in kinds:
+            raise VenueError(f"{exchange.id} {symbol}: {error}; try again later") from error
+        if "BaseError" in kinds:
+            raise VenueRefusedError(f"{exchange.id} {symbol}: {error}") from error
+        raise
+    bid, ask = told.get("bid"), told.get("ask")
+    if not bid or not ask:
+        raise VenueRefusedError(f"{exchange.id} {symbol}: bid {bid}, ask {ask}: expected two prices")
+    last, volume = told.get("last") or 0.0, told.get("baseVolume") or 0.0
+    return Price(bid, ask, last, ask - bid, volume, told.get("timestamp") or 0)
 
 
 def get_binary_signals_pocket(url: str, clock: Clock, *, max_age_s: float = 15.0) -> list[BinarySignal]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from trifecta.market.events import BAR, DEPTH, LEVEL, QUOTE, TRADE, Frames
 from trifecta.market.instruments import Instrument
 from trifecta.market.quarantine import Quarantined, Reason
+from trifecta.venues.listings import Listing
 
 Events = npt.NDArray[np.void]
 
@@ -96,6 +97,8 @@ class Venue:
     """(venue clock minus ours, round trip) in ns of a `time` answer. Raises DataError."""
     instruments: Callable[[str, Iterable[bytes]], dict[str, Instrument]]
     """Instruments by symbol from recorded payloads: their exchange info, else inferred from the decimals used."""
+    listings: Callable[[Answer], list[Listing]]
+    """What an `instruments` or `exchangeInfo` answer says of each symbol. Raises DataError."""
     stateful: Callable[[], Decode] | None = None
     """A `decode` for one connection that remembers what earlier frames said; else `decode` itself is used."""
     book: BookRules | None = None

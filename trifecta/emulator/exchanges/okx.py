@@ -54,6 +54,7 @@ class Okx:
             "/api/v5/public/time": lambda request: _ok([{"ts": str(self._now_ms())}]),
             "/api/v5/market/books": self._depth,
             "/api/v5/market/trades": self._latest,
+            "/api/v5/market/ticker": self._ticker,
         }
 
     def hello(self, client: Client) -> Iterable[str]:
@@ -137,6 +138,16 @@ class Okx:
             for trade in reversed(found)
         ]
         return _ok(rows)
+
+    def _ticker(self, request: web.Request) -> dict[str, Any]:
+        book = self.exchange.books.get(request.query.get("instId", ""))
+        if book is None:
+            return {"code": "51001", "msg": "Instrument ID doesn't exist.", "data": []}
+        ((bid, bid_qty),), ((ask, ask_qty),) = book.depth(1)
+        last = book.trades.last
+        told = {"bidPx": bid, "bidSz": bid_qty, "askPx": ask, "askSz": ask_qty, "last": last.price if last else bid}
+        numbers = {name: _number(value) for name, value in told.items()}
+        return _ok([{"instType": "SPOT", "instId": book.listed.symbol, **numbers, "ts": str(book.ts_ms)}])
 
     def _now_ms(self) -> int:
         return max(book.ts_ms for book in self.exchange.books.values())

@@ -170,7 +170,7 @@ class Service:
                 if fault.kind is FaultKind.TIMEOUT:
                     await asyncio.sleep(fault.duration_s)
                 status = {FaultKind.HTTP_429: 429, FaultKind.TIMEOUT: 504}.get(fault.kind, fault.status)
-                return web.Response(status=status, body=b'{"error":["EGeneral:Unavailable"]}')
+                return web.Response(status=status, text="Service Unavailable")  # as a proxy in front of a venue says it
             return web.Response(body=msgspec.json.encode(answer(request)), content_type="application/json")
 
         return handle
