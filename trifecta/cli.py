@@ -125,17 +125,26 @@ def down() -> None:
     out.print("stopped" if ran else "nothing was running")
 
 
-@app.command(epilog="Example: trifecta status --json")
-def status(json: Json = False) -> None:
-    """Show processes, feeds, the sidecar's health, what the lake holds, gaps."""
+@app.command(epilog="Example: trifecta status --once")
+def status(
+    json: Json = False,
+    watch: Annotated[
+        bool | None, typer.Option("--watch/--once", help="Follow it until Ctrl-C; default: on a terminal.")
+    ] = None,
+) -> None:
+    """Show processes, feeds, alerts, trading, the sidecar's health, what the lake holds, gaps."""
     from trifecta.clock import SystemClock
     from trifecta.ops import display
-    from trifecta.ops.status import read
+    from trifecta.ops.status import follow, read
 
-    found = read(_settings(), SystemClock())
+    settings, clock = _settings(), SystemClock()
     if json:
+        found = read(settings, clock)
         _print_json(found)
+    elif out.is_terminal if watch is None else watch:
+        found = follow(settings, clock, out)
     else:
+        found = read(settings, clock)
         out.print(display.of_status(found))
     raise typer.Exit(OK if found.running else PROBLEM)
 

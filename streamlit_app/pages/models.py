@@ -12,6 +12,7 @@ import streamlit as st
 from streamlit_app import accounts, frame
 from streamlit_app.reading import settings, sidecar
 
+MOST_REASON = 200
 _COLOURS = {"champion": "green", "challenger": "blue", "retired": "gray", "refused": "red"}
 _TIME = st.column_config.DatetimeColumn(format="MMM D HH:mm")
 
@@ -69,19 +70,17 @@ def _versions() -> None:
         frame.nothing("No version was trained yet", "Training needs hours of recording; it says how many are missing.")
         return
     shown = versions[["version", "status", "venue", "symbol", "horizon_s", "network", "created_at", "reason"]]
-    chosen = st.dataframe(
+    st.dataframe(
         shown,
         hide_index=True,
         width="stretch",
-        key="versions",
-        on_select="rerun",
-        selection_mode="single-row",
         column_config={"created_at": _TIME, "horizon_s": st.column_config.NumberColumn("horizon, s")},
     )
-    selected = chosen["selection"]["rows"]
-    champions = versions[versions["status"] == "champion"]
-    first = champions if len(champions) else versions
-    row = versions.iloc[selected[0]] if selected and selected[0] < len(versions) else first.iloc[0]
+    names = list(versions["version"])
+    champions = versions[versions["status"] == "champion"]["version"]
+    first = names.index(champions.iloc[0]) if len(champions) else 0
+    chosen = st.selectbox("Version", names, index=first, key="version")
+    row = versions[versions["version"] == chosen].iloc[0]
     _version({str(name): value for name, value in row.items()})
 
 
@@ -90,10 +89,12 @@ def _version(row: dict[str, Any]) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(row["status"], color=_COLOURS.get(row["status"], "gray"))
             st.markdown(f"**{row['version']}**", width="stretch")
-            if row["status"] != "champion" and st.button("Promote", icon=":material/arrow_upward:", key="promote"):
-                _decide("promote", row)
-            if row["status"] == "champion" and st.button("Roll back", icon=":material/undo:", key="rollback"):
-                _decide("rollback", row)
+            if row["status"] == "champion":
+                with st.popover("Roll back", icon=":material/undo:"):
+                    _decide("rollback", row)
+            else:
+                with st.popover("Promote", icon=":material/arrow_upward:"):
+                    _decide("promote", row)
         _scores(row)
         _plots(settings().data_dir / str(row["folder"]))
         with st.expander("What became of it"):
@@ -121,17 +122,19 @@ def _plots(folder: Path) -> None:
             columns[number % len(columns)].image(str(path), caption=path.stem.replace("_", " "), width="stretch")
 
 
-@st.dialog("Are you sure?", icon=":material/model_training:")
 def _decide(act: str, row: dict[str, Any]) -> None:
     """The second step: why."""
     market = f"{row['symbol']} at {row['venue']}, {row['horizon_s']} s"
     said = f"{row['version']} shall serve {market}" if act == "promote" else f"{market} gets the champion before"
     st.markdown(f"{said}. It takes effect with the next second.")
-    reason = st.text_input("Why", max_chars=200, key="model-why")
-    if st.button("Do it", type="primary", disabled=not reason.strip(), key="model-confirm"):
-        body = {"version": row["version"]} if act == "promote" else _market(row)
-        if not frame.trouble(sidecar().post(f"/model/{act}", {**body, "reason": reason})):
-            st.rerun()
+    with st.form(act, border=False, clear_on_submit=True):
+        reason = st.text_input("Why", max_chars=MOST_REASON)
+        sent = st.form_submit_button("Do it", type="primary")
+    body = {"version": row["version"]} if act == "promote" else _market(row)
+    if sent and not reason.strip():
+        st.warning("Say why: it is kept and shown.")
+    elif sent and not frame.trouble(sidecar().post(f"/model/{act}", {**body, "reason": reason})):
+        st.rerun()
 
 
 def _market(row: dict[str, Any]) -> dict[str, Any]:

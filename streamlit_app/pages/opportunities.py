@@ -21,10 +21,11 @@ _MARKS = {"EXECUTE": "green", "CONSIDER": "orange", "SKIP": "gray"}
 def main() -> None:
     frame.heading("Opportunities", "What the scanners see now, after every cost. Executing goes through risk.")
     _auto()
+    if "pending" in st.session_state:
+        _confirm(*st.session_state["pending"])
+    if "executed" in st.session_state:
+        _result(st.session_state["executed"])
     _offered()
-    done = st.session_state.get("executed")
-    if done is not None:
-        _result(done)
 
 
 @st.fragment(run_every=frame.CHART_S)
@@ -108,21 +109,26 @@ def _prepare(one: dict[str, Any]) -> None:
     """The first step: the sidecar gives a word that confirms this one opportunity for a few seconds."""
     answer = sidecar().post(f"/opportunities/{one['id']}/execute")
     if not frame.trouble(answer):
-        _confirm(one, answer)
-
-
-@st.dialog("Execute?", icon=":material/bolt:")
-def _confirm(one: dict[str, Any], answer: dict[str, Any]) -> None:
-    """The second step."""
-    st.markdown(f"**{_title(one)}**")
-    st.markdown(f"Expected after every cost: **{one['expected_profit']:+,.2f}** {one.get('currency', '')}")
-    st.dataframe(pd.DataFrame(one["costs"]), hide_index=True, width="stretch", column_config=_COST)
-    st.caption(f"Risk decides first. The confirmation holds for {answer.get('expires_in_s', 0):.0f} s.")
-    if st.button("Confirm", type="primary", icon=":material/check:", key="confirm-execute"):
-        st.session_state["executed"] = sidecar().post(
-            f"/opportunities/{one['id']}/execute", {"confirm": answer["confirm"]}
-        )
+        st.session_state["pending"] = (one, answer)
         st.rerun()
+
+
+def _confirm(one: dict[str, Any], answer: dict[str, Any]) -> None:
+    """The second step. It stands outside of what is renewed each second."""
+    with st.container(border=True):
+        st.markdown(f"**Execute {_title(one)}?**")
+        st.markdown(f"Expected after every cost: **{one['expected_profit']:+,.2f}** {one.get('currency', '')}")
+        st.dataframe(pd.DataFrame(one["costs"]), hide_index=True, width="stretch", column_config=_COST)
+        st.caption(f"Risk decides first. The confirmation holds for {answer.get('expires_in_s', 0):.0f} s.")
+        with st.container(horizontal=True):
+            if st.button("Confirm", type="primary", icon=":material/check:"):
+                path = f"/opportunities/{one['id']}/execute"
+                st.session_state["executed"] = sidecar().post(path, {"confirm": answer["confirm"]})
+                del st.session_state["pending"]
+                st.rerun()
+            if st.button("Leave it"):
+                del st.session_state["pending"]
+                st.rerun()
 
 
 def _result(done: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ class Use(NamedTuple):
 def main() -> None:
     frame.heading("Risk", "What trading must stay within, how much of it is used, and the switch that stops it.")
     _switch()
+    _turn()
     try:
         portfolio = frame.portfolio()
         if portfolio is not None:
@@ -49,30 +50,31 @@ def _switch() -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         if found["halted"]:
             st.badge("HALTED", icon=":material/front_hand:", color="red")
-            st.markdown(f"since {str(found['since'])[:19]} UTC · {found['reason']}", width="stretch")
-            if st.button("Resume", icon=":material/play_arrow:", key="resume"):
-                _ask(halted=True)
+            st.markdown(f"since {str(found['since'])[:19]} UTC · {found['reason']}")
         else:
             st.badge("trading allowed", icon=":material/check_circle:", color="green")
-            st.markdown("Orders pass if every limit below lets them.", width="stretch")
-            if st.button("Halt everything", type="primary", icon=":material/front_hand:", key="halt"):
-                _ask(halted=False)
+            st.markdown("Orders pass if every limit below lets them.")
 
 
-@st.dialog("Are you sure?", icon=":material/front_hand:")
-def _ask(halted: bool) -> None:
-    """The second step: why."""
-    st.markdown(
-        "Orders are allowed again, and the maximum drawdown counts anew from now."
-        if halted
-        else "No new order is sent anywhere until a person resumes. Open orders stay at their venues."
-    )
-    reason = st.text_input("Why", max_chars=MOST_REASON, key="why")
-    word = "Resume" if halted else "Halt"
-    if st.button(f"{word} now", type="primary", disabled=not reason.strip(), key="confirm"):
-        answer = sidecar().post("/resume" if halted else "/halt", {"reason": reason})
-        if not frame.trouble(answer):
-            st.rerun()
+def _turn() -> None:
+    """Turning takes two steps: opening it, and saying why. It stands outside of what is renewed each second."""
+    with st.container(horizontal=True):
+        with st.popover("Halt everything", icon=":material/front_hand:", type="primary"):
+            st.caption("No new order is sent anywhere until a person resumes. Open orders stay at their venues.")
+            _form("/halt", "Halt now")
+        with st.popover("Resume", icon=":material/play_arrow:"):
+            st.caption("Orders are allowed again, and the maximum drawdown counts anew from now.")
+            _form("/resume", "Resume now")
+
+
+def _form(path: str, word: str) -> None:
+    with st.form(word, border=False, clear_on_submit=True):
+        reason = st.text_input("Why", max_chars=MOST_REASON)
+        sent = st.form_submit_button(word, type="primary")
+    if sent and not reason.strip():
+        st.warning("Say why: it is kept and shown.")
+    elif sent and not frame.trouble(sidecar().post(path, {"reason": reason})):
+        st.rerun()
 
 
 @st.fragment(run_every=frame.CHART_S)

@@ -106,16 +106,14 @@ def test_numbers_change_while_one_looks(tab: Watched) -> None:
 def test_halts_and_resumes(tab: Watched) -> None:
     page = tab.open("Risk")
     page.get_by_role("button", name="Halt everything").click()
-    page.get_by_label("Why").fill("a test of the switch")
-    page.get_by_label("Why").press("Enter")
-    page.get_by_role("button", name="Halt now").click()
-    expect(page.get_by_text("HALTED")).to_be_visible()
+    _confirm(page, "Halt now", "a test of the switch")
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("HALTED").first).to_be_visible()
     expect(page.get_by_text("a test of the switch").first).to_be_visible()
     tab.shot("risk_halted")
     page.get_by_role("button", name="Resume").click()
-    page.get_by_label("Why").fill("the test is over")
-    page.get_by_label("Why").press("Enter")
-    page.get_by_role("button", name="Resume now").click()
+    _confirm(page, "Resume now", "the test is over")
+    page.keyboard.press("Escape")
     expect(page.get_by_text("trading allowed")).to_be_visible()
 
 
@@ -128,23 +126,29 @@ def test_promotes_a_model_and_rolls_back(tab: Watched, system: System) -> None:
         ]
         registry.promote(ledger, system.data, versions[0], 3, reason="the first")
     page = tab.open("Models")
-    # The newest version is first; a click beside its name selects its row
-    page.get_by_test_id("stDataFrame").last.locator("canvas").first.click(position={"x": 16, "y": 52})
+    _choose(page, "Version", versions[1])
     page.get_by_role("button", name="Promote").click()
-    _confirm(page, "it looks better")
+    _confirm(page, "Do it", "it looks better")
     expect(page.get_by_role("button", name="Roll back")).to_be_visible()
     assert _champion(system) == versions[1]
     tab.shot("models_promoted")
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="Roll back").click()
-    _confirm(page, "it was not")
+    _confirm(page, "Do it", "it was not")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Promote")).to_be_visible()
     assert _champion(system) == versions[0]
 
 
-def _confirm(page: Page, why: str) -> None:
-    page.get_by_label("Why").fill(why)
-    page.get_by_label("Why").press("Enter")
-    page.get_by_role("button", name="Do it").click()
-    expect(page.get_by_role("dialog")).to_have_count(0)
+def _confirm(page: Page, button: str, why: str) -> None:
+    """The second step of whatever was begun."""
+    page.get_by_role("textbox", name="Why").fill(why)
+    page.get_by_role("button", name=button).click()
+
+
+def _choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=re.compile(label)).click()
+    page.get_by_role("option", name=option).click()
 
 
 def _champion(system: System) -> str:
@@ -155,12 +159,12 @@ def _champion(system: System) -> str:
 
 def test_a_query_is_answered_and_leaves_as_csv(tab: Watched, tmp_path: Path) -> None:
     page = tab.open("SQL")
-    page.get_by_label("SQL", exact=True).fill("select symbol, count(*) as seconds from orderflow_1s group by all")
-    page.get_by_label("SQL", exact=True).press("Control+Enter")
+    page.get_by_role("textbox", name="SQL").fill("select symbol, count(*) as seconds from orderflow_1s group by all")
+    page.get_by_role("textbox", name="SQL").press("Control+Enter")
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_text(re.compile(r"\d+ rows in"))).to_be_visible()
     with page.expect_download() as told:
-        page.get_by_role("button", name="CSV").click()
+        page.get_by_test_id("stDownloadButton").get_by_role("button").first.click()
     told.value.save_as(tmp_path / "answer.csv")
     assert (tmp_path / "answer.csv").read_text().startswith('"symbol","seconds"\n"')
 

@@ -48,6 +48,9 @@ def of_status(status: Status) -> RenderableType:
     shown: list[RenderableType] = [SIMULATED] if status.simulated and status.running else []
     running = ", ".join(f"{name} ({pid})" for name, pid in status.processes.items())
     shown.append(Text(f"running: {running}" if running else "not running: `trifecta up` starts it"))
+    if status.halted is not None:
+        shown.append(Text(f"TRADING IS HALTED: {status.halted}", style="bold red"))
+    shown += [Text(f"alert: {alert}", style="red") for alert in status.alerts]
     shown += [feeds_table(status.feeds), Text(_sidecar(status.health)), _lake(status)]
     shown.append(Text(f"gaps: {_pairs(status.gaps) or 'none'}"))
     return Group(*shown)

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from rich.console import Console
+from rich.live import Live
+
 from trifecta.clock import Clock
-from trifecta.ops import parts, processes
+from trifecta.ops import display, parts, processes
+from trifecta.ops.alerts import watch
 from trifecta.ops.feeds import Feed, feeds
 from trifecta.settings import Market, Settings
 from warehouse import Lake, session
 from warehouse.lake import local_path
 from warehouse.maintain import counts
+
+REFRESH_S = 1.0
+COUNT_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -28,12 +37,30 @@ class Status:
     lake: tuple[dict[str, Any], ...]
     gaps: dict[str, int]
     """How many gaps stand in the lake, by status."""
+    halted: str | None = None
+    """Why trading is halted; None while it is not, or nobody can tell."""
+    alerts: tuple[str, ...] = ()
+    """What is wrong, as the watch last saw it."""
 
 
-def read(settings: Settings, clock: Clock) -> Status:
-    """The state of the system on this data folder, running or not."""
+def follow(settings: Settings, clock: Clock, console: Console) -> Status:
+    """Shows the state until Ctrl-C, and returns the last one; the lake is counted now and then."""
+    found = read(settings, clock)
+    counted_s = clock.monotonic_s()
+    with Live(display.of_status(found), console=console, auto_refresh=False) as live, suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(REFRESH_S)
+            stale = clock.monotonic_s() - counted_s > COUNT_S
+            found = read(settings, clock, before=None if stale else found)
+            counted_s = clock.monotonic_s() if stale else counted_s
+            live.update(display.of_status(found), refresh=True)
+    return found
+
+
+def read(settings: Settings, clock: Clock, *, before: Status | None = None) -> Status:
+    """The state of the system on this data folder, running or not; what the lake holds as `before` says, if given."""
     alive = {name: process.pid for name, process in processes.living(settings.run_dir).items()}
-    lake, gaps = _lake(settings)
+    lake, gaps = _lake(settings) if before is None else (before.lake, before.gaps)
     return Status(
         market=settings.market.value,
         simulated=settings.market is not Market.LIVE,
@@ -43,7 +70,20 @@ def read(settings: Settings, clock: Clock) -> Status:
         health=_health(settings),
         lake=lake,
         gaps=gaps,
+        halted=_halted(settings),
+        alerts=tuple(
+            f"{one.rule} {one.subject}: {one.text}" for one in watch.load(settings.run_dir).active if one.told
+        ),
     )
+
+
+def _halted(settings: Settings) -> str | None:
+    answer = parts.ask_sidecar(settings, "/halt")
+    try:
+        told = json.loads(answer.body) if answer is not None and answer.ok else {}
+    except ValueError:
+        return None
+    return str(told["reason"]) if told.get("halted") else None
 
 
 def _health(settings: Settings) -> dict[str, Any]:
@@ -63,3 +103,8 @@ def _lake(settings: Settings) -> tuple[tuple[dict[str, Any], ...], dict[str, int
     with session(Lake(settings.lake)) as connection:
         gaps = connection.execute("select status, count(*) from gaps group by status order by status").fetchall()
         return tuple(row._asdict() for row in counts(connection)), {str(name): int(count) for name, count in gaps}
+
+
+def _told(settings: Settings) -> tuple[str, ...]:
+    active = watch.load(settings.run_dir).active
+    return tuple(f"{one.rule} {one.subject}: {one.text}" for one in active if one.told)
