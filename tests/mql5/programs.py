@@ -28,6 +28,6 @@ class Program:
 PARTS = ("json.cpp", "sidecar.cpp", "range.cpp", "sizer.cpp", "logic.cpp")
 PROGRAMS = {
     "parts": Program(EXPERT, PARTS),
-    "expert": Program(EXPERT, ("orders.cpp", "pusher.cpp", "expert.cpp", "terminal.cpp")),
+    "expert": Program(EXPERT, ("orders.cpp", "pusher.cpp", "expert.cpp", "beside.cpp", "weeks.cpp", "terminal.cpp")),
     "drop_in": Program(HERE / "programs" / "LegacyBox.mq5", ("drop_in.cpp",)),
 }

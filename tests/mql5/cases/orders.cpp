@@ -8,13 +8,12 @@ inline constexpr ulong OURS = 42;
 struct Gate {
   program::COrderGate gate;
   program::CBook book;
-  explicit Gate(int attempts = 3) {
-    gate.Init(string("XAUUSD"), OURS, 30, attempts, 10);
+  Gate() {
+    gate.Init(string("XAUUSD"), OURS, 30, 3, 10);
     book.Init(string("XAUUSD"), OURS);
   }
   int Enter(ENUM_ORDER_TYPE type = ORDER_TYPE_BUY, double volume = 0.1, double price = 0) {
-    program::SEntry entry{type, volume, price, 500, 2000, 120};
-    const int result = gate.Enter(entry);
+    const int result = gate.Enter({type, volume, price, 500, 2000, 120});
     book.Scan();
     return result;
   }
@@ -68,8 +67,7 @@ CASE("gate: prices fall on the broker's tick") {
   Open(2000.25, 0.25);
   Gold().tick_size = 0.25;
   Gate gate;
-  program::SEntry entry{ORDER_TYPE_BUY, 0.1, 0, 510, 2010, 120};
-  EQUAL(gate.gate.Enter(entry), program::GATE_DONE);
+  EQUAL(gate.gate.Enter({ORDER_TYPE_BUY, 0.1, 0, 510, 2010, 120}), program::GATE_DONE);
   NEAR(Server().positions[0].sl, 1995.5);
   NEAR(Server().positions[0].tp, 2020.5);
 }
