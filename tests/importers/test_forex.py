@@ -33,12 +33,14 @@ def oanda(recorded: Path) -> list[Path]:
     return sorted(folder.glob("2014050[5-7]_quote.zip"))
 
 
-@pytest.mark.parametrize("resolution", ["tick", "minute"])
+@pytest.mark.parametrize(
+    ("resolution", "wrong_zones"), [("tick", ["UTC"]), ("minute", ["UTC", "UTC-4", "UTC+5", "UTC-5:30"])]
+)
 def test_fxcm_in_the_wrong_zone_is_refused_and_the_right_one_named(
-    fxcm: Path, oanda: list[Path], lake: Lake, resolution: str
+    fxcm: Path, oanda: list[Path], lake: Lake, resolution: str, wrong_zones: list[str]
 ) -> None:
     path = fxcm / resolution / "eurusd" / "20140505_quote.zip"
-    for wrong in ("UTC", "UTC-4", "UTC+5", "UTC-5:30"):
+    for wrong in wrong_zones:
         with pytest.raises(DataError, match=r"its zone is UTC-5; import it with that zone"):
             import_forex(path, lake=lake, zone=wrong, source="fxcm", reference=oanda)
     done = import_forex(path, lake=lake, zone="UTC-5", source="fxcm", reference=oanda)
