@@ -14,10 +14,10 @@ from loguru import logger
 
 from trifecta.capture import segments as files
 from trifecta.capture.lines import CHUNK_BYTES, encode
-from trifecta.lock import FolderLock
 from trifecta.capture.segments import Segment, segments
 from trifecta.clock import NS_PER_S, Clock
 from trifecta.errors import TransientError
+from trifecta.lock import FolderLock
 from trifecta.market.events import Frames
 
 SEGMENT_BYTES = 64 * 1024 * 1024
