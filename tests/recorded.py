@@ -40,6 +40,11 @@ CAPTURES = {
     "kraken": ("KRAKEN.ws.48.0", "KRAKEN.ws.49.0", "KRAKEN.ws.50.0"),
     "coinbase": ("COINBASE.ws.28.0",),
     "okx": ("OKX.ws.1.0",),
+    "bitfinex": ("BITFINEX.ws.11.0",),
+    "bitstamp": ("BITSTAMP.ws.1.0",),
+    "bybit": ("BYBIT.ws.25.0", "BYBIT.ws.26.0"),
+    "huobi": ("HUOBI.ws.44.0",),
+    "upbit": ("UPBIT.ws.62.0",),
 }
 _RECEIVED = re.compile(rb"(\d+)\.?(\d*): (.*)")
 

@@ -46,6 +46,11 @@ def test_every_venue_has_a_recording(venue: str) -> None:
         ("kraken", {"frames": 4430, "trades": 10, "quotes": 828, "book_updates": 4279, "book_checks": 4269}),
         ("okx", {"frames": 410, "trades": 71, "quotes": 232, "book_updates": 290, "book_checks": 290}),
         ("coinbase", {"frames": 9946, "trades": 97, "quotes": 1778, "book_updates": 9729, "book_checks": 0}),
+        ("bitfinex", {"frames": 1693, "trades": 0, "quotes": 492, "book_updates": 1600}),
+        ("bitstamp", {"frames": 747, "trades": 10, "quotes": 0, "book_updates": 717}),  # its whole books came by REST
+        ("bybit", {"frames": 4440, "trades": 241, "quotes": 1972, "book_updates": 4278}),
+        ("huobi", {"frames": 362, "trades": 73, "quotes": 292, "book_updates": 292}),
+        ("upbit", {"frames": 449, "trades": 304, "quotes": 145, "book_updates": 145}),
     ],
 )
 def test_the_whole_capture_is_read(venue: str, expected: dict[str, int]) -> None:

@@ -8,17 +8,29 @@ from pathlib import Path
 
 from trifecta.errors import SettingsError
 from trifecta.venues.binance import COINM, SPOT, USDM, which
+from trifecta.venues.bitfinex import BITFINEX
+from trifecta.venues.bitstamp import BITSTAMP
+from trifecta.venues.bybit import BYBIT
 from trifecta.venues.ccxt_venue import any_venue
 from trifecta.venues.coinbase import COINBASE
+from trifecta.venues.huobi import HUOBI
 from trifecta.venues.kraken import KRAKEN
 from trifecta.venues.okx import OKX
+from trifecta.venues.upbit import UPBIT
 from trifecta.venues.venue import Venue
 
-VENUES: dict[str, Venue] = {venue.name: venue for venue in (SPOT, USDM, COINM, KRAKEN, COINBASE, OKX)}
+_LIVE = (SPOT, USDM, COINM, KRAKEN, COINBASE, OKX)
+_RECORDED = (BITFINEX, BITSTAMP, BYBIT, HUOBI, UPBIT)  # their own frames are read from recordings alone
+VENUES: dict[str, Venue] = {venue.name: venue for venue in (*_LIVE, *_RECORDED)}
 _MARKS: dict[str, tuple[bytes, ...]] = {
     KRAKEN.name: (b'"channelName":', b'{"channel":"book"', b'{"method":"subscribe"', b',"book-', b',"trade","'),
     COINBASE.name: (b'"product_id":', b'"product_ids":'),
     OKX.name: (b'"instId":',),
+    BITFINEX.name: (b'"chanId":', b'"serverId":'),
+    BITSTAMP.name: (b'"bts:', b'"channel":"diff_order_book_'),
+    BYBIT.name: (b'"topic":"',),
+    HUOBI.name: (b'"ch":"market.', b'"subbed":"market.'),
+    UPBIT.name: (b'"ty":"',),
 }
 SAMPLE = 200  # frames that are looked into for what gives a venue away
 

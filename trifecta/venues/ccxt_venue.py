@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import NoReturn
 
@@ -20,24 +20,36 @@ from trifecta.venues.venue import Answer, BookRules, Events, Fault, Venue
 
 
 def ccxt_venue(name: str, read: Read, *, book: BookRules, trades_follow: bool = False, written: bool = False) -> Venue:
-    """The venue whose payloads `read` understands.
+    """The venue whose payloads `read` understands, each by itself.
 
     Args:
         written: whether its checksum is made of the numbers as they are written, zeros at the end and all.
     """
+    return venue_of(name, lambda: read, book=book, trades_follow=trades_follow, written=written)
+
+
+def recorded_venue(name: str, reader: Callable[[], Read]) -> Venue:
+    """A venue whose own frames are read from recordings; live, ccxt's unified answers are taken."""
+    return replace(venue_of(name, reader, book=BookRules(depth=0)), reads_frames=False)
+
+
+def venue_of(
+    name: str, reader: Callable[[], Read], *, book: BookRules, trades_follow: bool = False, written: bool = False
+) -> Venue:
+    """The venue whose payloads what `reader` makes understands: one for each connection, from its first frame on."""
     return Venue(
         name=name,
         rest_url="",  # ccxt knows where
         stream_url="",
         streams=_none,
-        decode=decode_with(read),
+        decode=decode_with(reader),
         read_snapshot=_refuse,
         read_trades=read_trades,
         read_bars=_refuse,
         read_clock=clock_offset,
-        instruments=instruments(read, written=written),
+        instruments=instruments(reader, written=written),
         listings=unified.read_listings,
-        stateful=lambda: Decoder(read),
+        stateful=lambda: Decoder(reader()),
         book=book,
         trades_follow=trades_follow,
     )
@@ -45,7 +57,7 @@ def ccxt_venue(name: str, read: Read, *, book: BookRules, trades_follow: bool = 
 
 def any_venue(name: str) -> Venue:
     """A venue of which only ccxt's unified answers are read."""
-    return replace(ccxt_venue(name, read_nothing, book=BookRules(depth=0)), reads_frames=False)
+    return recorded_venue(name, lambda: read_nothing)
 
 
 def read_nothing(payload: bytes) -> Message:

@@ -26,6 +26,7 @@ from trifecta.venues.columns import column, fill, levels
 from trifecta.venues.venue import Decode, Decoded, Events, Fault, SymbolEvents
 
 NO_CHECKSUM = -1
+FLOAT_DECIMALS = 8  # of a size that is told as a float: what lies behind is how floats add up, not what was ordered
 TRADES_A_FRAME = 1 << 12  # more never come in one frame; ids made from its position leave so much room
 Number: TypeAlias = "str | float"
 Levels: TypeAlias = "Sequence[tuple[Number, Number]]"
@@ -298,16 +299,18 @@ def _level_fault(row: int, sides: list[tuple[float, float]], instrument: Instrum
 _BUILDERS: dict[type, Callable[..., None]] = {Trade: _trades, Quote: _quotes, Change: _changes}
 
 
-def decode_with(read: Read) -> Decode:
+def decode_with(reader: Callable[[], Read]) -> Decode:
     """A `decode` without memory: every batch stands alone."""
 
     def decode(frames: Frames, instruments: Mapping[str, Instrument]) -> Decoded:
-        return Decoder(read)(frames, instruments)
+        return Decoder(reader())(frames, instruments)
 
     return decode
 
 
-def instruments(read: Read, *, written: bool = False) -> Callable[[str, Iterable[bytes]], dict[str, Instrument]]:
+def instruments(
+    reader: Callable[[], Read], *, written: bool = False
+) -> Callable[[str, Iterable[bytes]], dict[str, Instrument]]:
     """Instruments by symbol: as a recorder journaled them, else inferred from the decimals of what is told.
 
     Args:
@@ -315,6 +318,7 @@ def instruments(read: Read, *, written: bool = False) -> Callable[[str, Iterable
     """
 
     def infer(venue: str, payloads: Iterable[bytes]) -> dict[str, Instrument]:
+        read = reader()
         scales: dict[str, list[int]] = {}
         listed: dict[str, Instrument] = {}
         for payload in payloads:
@@ -333,7 +337,8 @@ def _sample(read: Read, payload: bytes, scales: dict[str, list[int]], written: b
             scale = scales.setdefault(told.symbol, [0, 0])
             for price, qty in _numbers(told):
                 scale[0] = max(scale[0], _decimals(price, written))
-                scale[1] = max(scale[1], _decimals(qty, written))
+                most = MAX_SCALE if isinstance(qty, str) else FLOAT_DECIMALS
+                scale[1] = max(scale[1], min(_decimals(qty, written), most))
     except _UNREADABLE:
         return  # whatever is wrong with this frame, decoding it says so
 
