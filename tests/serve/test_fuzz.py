@@ -68,6 +68,8 @@ OPERATIONS = [
     ("/metrics", "GET"),
     ("/model/train", "POST"),
     ("/model/status", "GET"),
+    ("/model/promote", "POST"),
+    ("/model/rollback", "POST"),
     ("/mt5/ticks", "POST"),
     ("/mt5/bars", "POST"),
     ("/opportunities", "GET"),
