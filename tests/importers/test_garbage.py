@@ -26,7 +26,6 @@ from .conftest import Import, spot_trade, write
         b"a,b,c\n1,2,3\n",
         b"timestamp,percentage,depth,notional\n2024-08-08 00:00:05,-5,5133.1,301234567.8\n",
         b"id,price,qty,quote_qty,time,is_buyer_maker\n",
-        b"PAR1" + bytes(100),
         "überall,nichts\n".encode("latin-1"),
     ],
 )
@@ -51,6 +50,13 @@ def test_a_damaged_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"cannot be read to its end"):
+        detect(path)
+
+
+def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"PAR1" + bytes(100))
+    with pytest.raises(DataError, match=r"not a Parquet file .*fetch or export it again"):
         detect(path)
 
 
