@@ -102,7 +102,8 @@ def _coverage() -> None:
         )
         return
     table = _whole(rows, "1h" if by == "Hours" else "1min")
-    figure = figures.heat(table, height=90 + 34 * len(table), unit="share", colours=COVERED, top=1, scale=False)
+    height = 90 + max(34 - len(table), 16) * len(table)
+    figure = figures.heat(table, height=height, unit="share", colours=COVERED, top=1, scale=False)
     figures.show(figure, f"coverage-{by}", "Share of seconds recorded by feed and time")
     st.caption("Share of seconds recorded. Red: nothing was. " + (_as_of() if by == "Hours" else ""))
 
