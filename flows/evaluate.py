@@ -7,6 +7,7 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.deployments import arun_deployment
 
 from flows.cards import live_table
+from flows.report import report_drift
 from flows.retry import STEP
 from trifecta.clock import SystemClock
 from trifecta.errors import DataError
@@ -67,5 +68,8 @@ async def evaluate(retrain: bool = True) -> list[str]:
                 demoted.append(demote(ledger, found).version)
             if retrain and (found.judgement.demote or found.moved):
                 await train_anew(record)
+    moved = {one.version: [f"{name} {one.psi[name]:.2f}" for name in one.moved] for one in reports if one.moved}
+    away = {version: f"inputs moved away (PSI): {', '.join(told)}" for version, told in moved.items()}
+    report_drift(settings.run_dir, away)
     await show(live_table(reports, problems))
     return demoted

@@ -26,6 +26,14 @@ class Report(msgspec.Struct):
     """The state that the newest run ended in."""
 
 
+def report_drift(run_dir: Path, moved: dict[str, str]) -> None:
+    """Leaves what `evaluate` found for the alerts: versions whose inputs moved away, and how far."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    aside = run_dir / ".drift.json.new"
+    aside.write_bytes(msgspec.json.encode(moved))
+    aside.replace(run_dir / "drift.json")
+
+
 class Hooks(TypedDict):
     """Arguments of `prefect.flow`."""
 

@@ -200,6 +200,16 @@ def test_a_flow_that_failed_is_told_once_and_that_it_completes(tmp_path: Path, w
     assert webhook.titles == ["[warning] flow failed: quality", "[recovered] flow failed: quality"]
 
 
+def test_a_market_that_moved_away_is_told_once_and_when_a_model_knows_it(tmp_path: Path, webhook: Webhook) -> None:
+    still = Still(tmp_path, webhook, "model_drift")
+    version = str(_MODEL["version"])
+    for moved in ({}, {version: "inputs moved away (PSI): trade_intensity 0.41"}, {}):
+        report.report_drift(tmp_path / "run", moved)
+        still.wait(60)
+    assert webhook.titles == [f"[warning] model drift: {version}", f"[recovered] model drift: {version}"]
+    assert "trade_intensity 0.41" in webhook.bodies[0]
+
+
 def test_the_summary_of_a_day_is_sent_once(tmp_path: Path, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIFECTA_DATA_DIR", str(tmp_path))
     still = Still(tmp_path, webhook, "none of them", summary_at="00:05")

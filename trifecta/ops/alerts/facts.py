@@ -103,7 +103,7 @@ class Facts:
     refusals: tuple[Refusal, ...] = ()
     dethroned: tuple[Dethroned, ...] = ()
     drifted: dict[str, str] = field(default_factory=dict)
-    """Markets whose inputs moved away from what their champion knew, and how far."""
+    """Champions whose inputs moved away from what they were trained on, and how far, as `evaluate` last found."""
 
 
 def read(settings: Settings, clock: Clock, ledger: Ledger | None) -> Facts:
@@ -115,6 +115,7 @@ def read(settings: Settings, clock: Clock, ledger: Ledger | None) -> Facts:
         feeds=feeds(settings, clock),
         health=_health(settings),
         failed=_failed(settings.run_dir),
+        drifted=_drifted(settings.run_dir),
         free_bytes=shutil.disk_usage(settings.data_dir).free if settings.data_dir.exists() else None,
     )
     try:
@@ -142,6 +143,12 @@ def _failed(run_dir: Path) -> dict[str, str]:
             if told.last not in ("", "Completed"):
                 found[told.flow] = told.last
     return found
+
+
+def _drifted(run_dir: Path) -> dict[str, str]:
+    with suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode((run_dir / "drift.json").read_bytes(), type=dict[str, str])
+    return {}
 
 
 def _health(settings: Settings) -> dict[str, Any] | None:
