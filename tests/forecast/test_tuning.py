@@ -85,9 +85,7 @@ def test_search_that_was_killed_goes_on_with_what_it_found(seen: Seen, lake: Lak
     with pytest.raises(KeyboardInterrupt):
         search(JOB, lake, tmp_path, trials=3, networks=("lstm",), on_trial=killed)
     assert best(tmp_path, JOB) == JOB
-    numbers: list[int] = []
-    found = search(
-        JOB, lake, tmp_path, trials=2, networks=("lstm",), on_trial=lambda number, *_: numbers.append(number)
-    )
+    later: list[Any] = []
+    found = search(JOB, lake, tmp_path, trials=2, networks=("lstm",), on_trial=lambda *trial: later.append(trial))
     assert [number for number, _, _ in later] == [1, 2]
     assert found.trials == 3
