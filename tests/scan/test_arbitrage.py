@@ -233,3 +233,19 @@ def test_a_venue_without_times_that_repeats_itself_grows_old() -> None:
     assert made.take("sim_binance", "BTCUSDT", 0, NOW, *book(60_000)) is None
     assert made.take("sim_binance", "BTCUSDT", 0, NOW + 500 * MS, *book(60_000)) is Doubt.REPEATED
     assert made.ts_recv[0, 0] == NOW
+
+
+def test_newer_best_prices_stand_over_the_levels_beneath_them() -> None:
+    made = board((BINANCE, 60_000))
+    assert made.take_best("sim_binance", "BTCUSDT", NOW, NOW + 10 * MS, (59_998.0, 3.0), (60_002.0, 4.0)) is None
+    assert made.bids[0, 0, :3].tolist() == [[59_998, 3], [59_997, 1], [59_995, 1]]
+    assert made.asks[0, 0, :3].tolist() == [[60_002, 4], [60_003, 1], [60_005, 1]]
+    later = NOW + 3000 * MS
+    assert made.take_best("sim_binance", "BTCUSDT", later, later + 10 * MS, (59_990.0, 3.0), (60_002.0, 4.0)) is None
+    assert made.bids[0, 0, :2].tolist() == [[59_990, 3], [0, 0]]
+
+
+def test_a_book_not_to_be_believed_matches_nothing() -> None:
+    made = board((BINANCE, 60_000), (KRAKEN, 60_600))
+    made.forget("sim_kraken", "BTC/USDT")
+    assert not ArbitrageScanner(made, SETTINGS).scan(NOW)

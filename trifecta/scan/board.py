@@ -25,13 +25,16 @@ MAX_LAG_MS = 500.0
 """How much later than its venue's fastest quote one may come."""
 COLLAR = 0.05
 """Share by which a mid may differ from the median mid of the same asset at the other venues."""
+LADDER_S = 2.0
+"""How long the deeper levels of a book are believed beneath newer best prices."""
 COLLAR_VENUES = 2
 """Other venues needed before one is called wrong."""
 
 NOBODY_ASKS = 1e300
 
 Floats = npt.NDArray[np.float64]
-Levels = Iterable[tuple[float, float]]
+Level = tuple[float, float]
+Levels = Iterable[Level]
 
 
 class Doubt(StrEnum):
@@ -93,11 +96,20 @@ class Board:
             self.doubts[venue, doubt] += 1
         return doubt
 
-    def forget(self, venue: str) -> None:
-        """Takes every quote of a venue off the board: its connection is gone."""
-        if venue in self.venues:
-            row = self.venues.index(venue)
-            self.ts_recv[row] = 0
+    def take_best(self, venue: str, symbol: str, ts_event: int, ts_recv: int, bid: Level, ask: Level) -> Doubt | None:
+        """As `take`, of the best prices alone; what was beneath them lately still is where they leave room for it."""
+        bids, asks = [bid], [ask]
+        cell = self._cells.get((venue, symbol))
+        if cell is not None and ts_recv - self.ts_recv[cell] <= LADDER_S * NS_PER_S:
+            bids += [(price, qty) for price, qty in self.bids[cell].tolist() if 0 < price < bid[0]]
+            asks += [(price, qty) for price, qty in self.asks[cell].tolist() if price > ask[0]]
+        return self.take(venue, symbol, ts_event, ts_recv, bids, asks)
+
+    def forget(self, venue: str, symbol: str) -> None:
+        """Takes an instrument off the board: its book is not to be believed."""
+        cell = self._cells.get((venue, symbol))
+        if cell is not None:
+            self.ts_recv[cell] = 0
 
     def _take(self, venue: str, symbol: str, ts_event: int, ts_recv: int, bids: Levels, asks: Levels) -> Doubt | None:
         cell = self._cells.get((venue, symbol))
@@ -107,7 +119,7 @@ class Board:
         doubt = _values(new_bids, new_asks)
         if doubt is None:
             doubt = self._time(venue, cell, ts_event, ts_recv)
-        if doubt is None and ts_event == 0 and self._same(cell, new_bids, new_asks):
+        if doubt is None and ts_event == self._ts_event[cell] and self._same(cell, new_bids, new_asks):
             doubt = Doubt.REPEATED
         if doubt is None and self._far(cell, (new_bids[0, 0] + new_asks[0, 0]) / 2, ts_recv):
             doubt = Doubt.FAR
@@ -136,7 +148,7 @@ class Board:
         clock.fastest_ns = min(clock.fastest_ns, delay)
         if ts_recv < clock.settled_ns:
             return Doubt.CLOCK
-        return Doubt.REPEATED if ts_event <= self._ts_event[cell] else None
+        return Doubt.REPEATED if ts_event < self._ts_event[cell] else None
 
     def _same(self, cell: tuple[int, int], bids: Floats, asks: Floats) -> bool:
         return bool(np.array_equal(self.bids[cell], bids) and np.array_equal(self.asks[cell], asks))

@@ -56,6 +56,7 @@ class Scanning:
         self._listed: list[Terms] = []
         self._scanner = self._make([])
         self._newest: Snapshot | None = None
+        self._due = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Scans until `stop` is set, then commits what is left.
@@ -67,10 +68,15 @@ class Scanning:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FolderLock(folder)
         with Publisher(self._settings.bus_address) as publisher:
-            work = [
-                asyncio.create_task(each)
-                for each in (self._listen(publisher), self._follow_listing(), self._flush(), self._beat(publisher))
-            ]
+            parts = (
+                self._listen(self._follow_quotes),
+                self._listen(self._follow_books),
+                self._scan(publisher),
+                self._beat(publisher),
+                self._follow_listing(),
+                self._flush(),
+            )
+            work = [asyncio.create_task(part) for part in parts]
             if self._engines is not None:
                 work.append(asyncio.create_task(self._engines.run(publisher)))
             stopped = asyncio.create_task(stop.wait())
@@ -91,26 +97,33 @@ class Scanning:
         every_s = self._settings.scan.cycle_s
         return Scanner(arbitrage, self._finders, self._clock, every_s=every_s, simulated=simulated)
 
-    async def _listen(self, publisher: Publisher) -> None:
-        """Takes quotes as they come; whatever is there is taken before one scan looks at all of it."""
+    async def _follow_quotes(self) -> None:
+        async with contextlib.aclosing(bus.quotes(self._settings.bus_address)) as quotes:
+            async for quote in quotes:
+                self._scanner.take(quote)
+                self._due.set()
+
+    async def _follow_books(self) -> None:
+        async with contextlib.aclosing(bus.books(self._settings.bus_address)) as books:
+            async for book in books:
+                self._scanner.take_book(book)
+                self._due.set()
+
+    async def _listen(self, follow: Callable[[], Awaitable[None]]) -> None:
+        """Follows the bus, whatever is on it."""
         while True:
             try:
-                async with contextlib.aclosing(bus.quotes(self._settings.bus_address)) as quotes:
-                    waiting = False
-
-                    def look() -> None:
-                        nonlocal waiting
-                        waiting = False
-                        self._look(publisher)
-
-                    async for quote in quotes:
-                        self._scanner.take(quote)
-                        if not waiting:
-                            waiting = True
-                            asyncio.get_running_loop().call_soon(look)
+                await follow()
             except msgspec.MsgspecError as error:
-                logger.warning("a message on the bus is no quote, listening anew: {}", error)
+                logger.warning("a message on the bus cannot be read, listening anew: {}", error)
                 await asyncio.sleep(RESUBSCRIBE_S)
+
+    async def _scan(self, publisher: Publisher) -> None:
+        """Looks once at all that came since the last look."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            self._look(publisher)
 
     def _look(self, publisher: Publisher) -> None:
         found = self._scanner.scan()

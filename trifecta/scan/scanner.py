@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from trifecta.clock import NS_PER_S, Clock
-from trifecta.market.events import Quote
+from trifecta.market.events import Book, Quote
 from trifecta.scan.arbitrage import ArbitrageScanner
 from trifecta.scan.board import Board
 from trifecta.scan.opportunity import Engine, Opportunity, best
@@ -56,9 +56,16 @@ class Scanner:
         """Puts a quote on the board."""
         self._quotes += 1
         bid, ask = (quote.bid, quote.bid_qty), (quote.ask, quote.ask_qty)
-        self.board.take(quote.venue, quote.symbol, quote.ts_event, quote.ts_recv, (bid,), (ask,))
+        self.board.take_best(quote.venue, quote.symbol, quote.ts_event, quote.ts_recv, bid, ask)
         for finder in self._finders.values():
             finder.take(quote)
+
+    def take_book(self, book: Book) -> None:
+        """Puts a book on the board, or takes one off that is not to be believed."""
+        if book.bids and book.asks:
+            self.board.take(book.venue, book.symbol, book.ts_event, book.ts_recv, book.bids, book.asks)
+        else:
+            self.board.forget(book.venue, book.symbol)
 
     def scan(self) -> Snapshot | None:
         """What all engines see now; None where it is no news."""
