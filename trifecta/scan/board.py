@@ -120,7 +120,8 @@ class Board:
         if doubt is None:
             doubt = self._time(venue, cell, ts_event, ts_recv)
         if doubt is None and ts_event == self._ts_event[cell] and self._same(cell, new_bids, new_asks):
-            doubt = Doubt.REPEATED
+            # Told twice it is no younger; a venue that tells times tells the same state as quote and as book.
+            return Doubt.REPEATED if ts_event == 0 else None
         if doubt is None and self._far(cell, (new_bids[0, 0] + new_asks[0, 0]) / 2, ts_recv):
             doubt = Doubt.FAR
         if doubt is not None:
