@@ -159,7 +159,7 @@ def compare(stage: Stage) -> dict[str, int]:
         )
         assert lost.fetchall() == []
         assert lake.execute("select count(*) from raw.quarantine").fetchall() == [(0,)]
-        for table, key in (("quotes", "update_id"), ("bars", "ts_open"), ("orderflow_1s", "ts_event")):
+        for table, key in (("quotes", "update_id"), ("bars", "interval, ts_open"), ("orderflow_1s", "ts_event")):
             rows = lake.execute(f"select count(*), count(distinct (venue, symbol, {key})) from raw.{table}").fetchall()  # noqa: S608
             assert rows[0][0] == rows[0][1], table
         pairs = lake.execute("select distinct venue, symbol from raw.trades").fetchall()
