@@ -16,3 +16,9 @@ def prefect_api() -> Iterator[str]:
     """The API's address. Starting takes about ten seconds: one server serves a whole module."""
     with prefect_test_harness(server_startup_timeout=START_S):
         yield str(PREFECT_API_URL.value())
+
+
+@pytest.fixture(autouse=True)
+def keep_priority(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training steps behind everything else for good, which must not slow down the tests that come after it."""
+    monkeypatch.setattr("os.nice", lambda _: 0, raising=False)
