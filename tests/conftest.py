@@ -17,8 +17,8 @@ def recorded() -> Path:
     return recorded_data.folder()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """The whole system as a person runs it, without Prefect; started once."""
+    """The whole system as a person runs it, without Prefect; it ends with the module, for it takes half a core."""
     with running(tmp_path_factory.mktemp("system"), "--no-prefect") as found:
         yield found
