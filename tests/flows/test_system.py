@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 T = TypeVar("T")
 
-RANGE_BOUND_S = 180.0
-RESTART_BOUND_S = 180.0
+RANGE_BOUND_S = 300.0
+RESTART_BOUND_S = 300.0
 SHORT = ("compact", "publish", "quality", "backfill", "retention")
 
 
