@@ -32,7 +32,7 @@ def all_well(front: Front, clock: ManualClock) -> None:
     now_s = clock.now_ns() // 10**9
     for venue, symbol in front.service.predictors:
         front.service.take(second(now_s + 1, venue=venue, symbol=symbol))
-    for source in ("sim_binance", "sim_binance_usdm"):
+    for source in {venue for venue, _ in front.service.predictors}:
         beat(front, source, clock)
 
 
@@ -63,7 +63,7 @@ async def test_health_is_degraded_when_only_another_symbol_is_silent(
 ) -> None:
     all_well(front, clock)
     play(front, clock, 12)
-    for source in ("sim_binance", "sim_binance_usdm"):
+    for source in {venue for venue, _ in front.service.predictors}:
         beat(front, source, clock)
     answer = await client.get("/health")
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")

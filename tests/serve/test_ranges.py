@@ -141,7 +141,7 @@ async def test_before_the_first_seconds_the_range_is_not_ready(
     ("query", "status", "told"),
     [
         ("symbol=EURUSD", 404, "PAXGUSDT"),
-        ("venue=kraken", 404, "sim_binance"),
+        ("venue=bitmex", 404, "sim_binance"),
         ("venue=binance_usdm&symbol=PAXGUSDT", 404, "BTCUSDT"),
         ("symbl=XAUUSD", 422, "symbl"),
         ("horizon=301", 422, "300, 900, 3600"),
