@@ -129,6 +129,12 @@ def test_scaling_follows_the_square_root_of_time() -> None:
     assert scaled(0.001, 75, 300) == pytest.approx(0.002)
 
 
+def test_a_forecast_lies_within_its_own_interval_however_wrong_it_was() -> None:
+    """A regression on few horizons of this walk states too much in nearly all of them."""
+    bounds = fit(walk(700, seed=3), 900, 0.55).intervals[Method.HAR]
+    assert (bounds.low < 0.5, bounds.high) == (True, 1.0)
+
+
 @pytest.mark.recorded
 @pytest.mark.parametrize("horizon", [5, 15, 60])
 def test_intervals_cover_recorded_outcomes_as_stated(btcusdt: Minutes, horizon: int) -> None:

@@ -273,4 +273,5 @@ def _interval(ratios: Floats, horizon: int, coverage: float) -> Interval | None:
         return None
     centre = float(np.median(logs))
     reach = float(np.quantile(np.abs(logs - centre), level, method="higher"))
-    return Interval(float(np.exp(centre - reach)), float(np.exp(centre + reach)), coverage)
+    # A method that was wrong to one side all along still lies within what it states: then too much is covered.
+    return Interval(min(float(np.exp(centre - reach)), 1.0), max(float(np.exp(centre + reach)), 1.0), coverage)
