@@ -70,6 +70,8 @@ def test_refused_models_are_in_the_table_with_their_reason() -> None:
     shown = markdown(some_rows())
     assert "| transformer | refused |" in shown
     assert "Refused: the source gives none." in shown
+    columns = {line.count("|") for line in shown.splitlines() if line.startswith("|")}
+    assert len(columns) == 1
 
 
 def test_page_without_marks_is_refused(tmp_path: Path) -> None:

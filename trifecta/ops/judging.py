@@ -21,17 +21,8 @@ from warehouse import Lake
 ALL = "all"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 KEPT = "evaluation"
-_HEAD = (
-    "model",
-    "QLIKE",
-    "MAE, bp",
-    *(f"p: {rival}" for rival in RIVALS),
-    "coverage",
-    "width",
-    "hits",
-    "Brier",
-    "gate",
-)
+_P = tuple(f"p: {rival}" for rival in RIVALS)
+_HEAD = ("model", "QLIKE", "MAE, bp", *_P, "coverage", "width", "hits", "trend", "Brier", "gate")
 
 
 def run(names: Sequence[str], settings: Settings, folder: Path | None, console: Console) -> list[Row]:
