@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 RANGE_BOUND_S = 300.0
 RESTART_BOUND_S = 300.0
+ASKED_AGAIN = 60
 SHORT = ("compact", "publish", "quality", "backfill", "retention")
 
 
@@ -70,7 +71,13 @@ class Running:
     def run_deployment(self, name: str) -> Callable[[], str | None]:
         """Starts a run; returns what tells how it ended, None while it has not."""
         deployment = httpx.get(f"{self.prefect}/api/deployments/name/{name}/{name}").raise_for_status().json()["id"]
-        started = httpx.post(f"{self.prefect}/api/deployments/{deployment}/create_flow_run", json={})
+        # Once by its key however often it is asked: a server whose database is busy answers 503, try again.
+        once = {"idempotency_key": f"{name}-{time.monotonic_ns()}"}
+        for _ in range(ASKED_AGAIN):
+            started = httpx.post(f"{self.prefect}/api/deployments/{deployment}/create_flow_run", json=once, timeout=30)
+            if started.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(1)
         run = started.raise_for_status().json()["id"]
 
         def ended() -> str | None:
