@@ -1,0 +1,59 @@
+"""Commands that look for opportunities and control trading."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from trifecta.cli.terminal import OK, PROBLEM, Json, app, configured, err, out, print_either
+
+
+@app.command(epilog="Example: trifecta scan --once --json")
+def scan(
+    once: Annotated[bool, typer.Option("--once/--watch", help="One look, or a table until Ctrl-C.")] = True,
+    json: Json = False,
+) -> None:
+    """Show what the scanners see: gaps between markets, forex and binary signals, with every cost."""
+    from trifecta.ops import scan as scanning
+
+    if not once:
+        if json:
+            raise typer.BadParameter("goes with --once alone", param_hint="--json")
+        scanning.watch(configured(), out)
+        return
+    found = scanning.once(configured(), err)
+    print_either(found, scanning.shown(found), json)
+
+
+Why = Annotated[str, typer.Argument(help="Why; kept in the ledger and shown.")]
+
+
+@app.command(epilog="Example: trifecta halt 'spread looks wrong'")
+def halt(reason: Why, json: Json = False) -> None:
+    """Stop every new order in every process at once, until `trifecta resume`; it survives restarts."""
+    from trifecta.clock import SystemClock
+    from trifecta.ops import trading
+
+    found = trading.stop(configured(), SystemClock(), reason)
+    print_either(found, f"halted by {found.actor}: {found.reason}", json)
+
+
+@app.command(epilog="Example: trifecta resume 'spread was right'")
+def resume(reason: Why, json: Json = False) -> None:
+    """Allow orders again after a halt; the maximum drawdown counts anew from now."""
+    from trifecta.clock import SystemClock
+    from trifecta.ops import trading
+
+    found = trading.resume(configured(), SystemClock(), reason)
+    print_either(found, "orders are allowed", json)
+
+
+@app.command(epilog="Example: trifecta audit")
+def audit(json: Json = False) -> None:
+    """Recompute the whole ledger from its fills and deposits, and show what does not add up."""
+    from trifecta.ops import trading
+
+    found = trading.audit(configured())
+    print_either(found, "\n".join(found) or "the ledger adds up", json)
+    raise typer.Exit(PROBLEM if found else OK)

@@ -1,0 +1,50 @@
+"""The only reader of the environment: what can be set, checked as a whole."""
+
+from __future__ import annotations
+
+from trifecta.settings.markets import (
+    CaptureSettings,
+    ChainSettings,
+    DexSettings,
+    ForecastSettings,
+    Market,
+    Mt5Settings,
+    PoolSettings,
+    VenueSettings,
+)
+from trifecta.settings.telling import AlertSettings, LogSettings
+from trifecta.settings.trading import (
+    ArbitrageSettings,
+    BinarySettings,
+    ForexSettings,
+    KeySettings,
+    LiveSettings,
+    RiskSettings,
+    ScanSettings,
+    TradeSettings,
+)
+from trifecta.settings.whole import Settings, is_loopback, load
+
+__all__ = [
+    "AlertSettings",
+    "ArbitrageSettings",
+    "BinarySettings",
+    "CaptureSettings",
+    "ChainSettings",
+    "DexSettings",
+    "ForecastSettings",
+    "ForexSettings",
+    "KeySettings",
+    "LiveSettings",
+    "LogSettings",
+    "Market",
+    "Mt5Settings",
+    "PoolSettings",
+    "RiskSettings",
+    "ScanSettings",
+    "Settings",
+    "TradeSettings",
+    "VenueSettings",
+    "is_loopback",
+    "load",
+]

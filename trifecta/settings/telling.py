@@ -1,0 +1,40 @@
+"""What is logged, and who is told when something is wrong."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, Field, SecretStr, model_validator
+
+_TIME_OF_DAY = r"^(([01]\d|2[0-3]):[0-5]\d)?$"
+
+
+class LogSettings(BaseModel, extra="forbid"):
+    """What every process writes to its log."""
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class AlertSettings(BaseModel, extra="forbid"):
+    """Who is told when something is wrong. Without a URL nobody is, and nothing runs for it."""
+
+    urls: list[SecretStr] = []
+    """Where messages go, in Apprise's form: tgram://…, discord://…, mailto://…, json://host:port/path."""
+    mute: list[str] = []
+    """Rules that stay silent; `trifecta alerts rules` lists them."""
+    quiet_from: str = Field("", pattern=_TIME_OF_DAY)
+    """When quiet hours begin, UTC, `22:00`; until they end only critical messages are sent, the rest comes then."""
+    quiet_until: str = Field("", pattern=_TIME_OF_DAY)
+    summary_at: str = Field("00:05", pattern=_TIME_OF_DAY)
+    """When yesterday is summed up, UTC; empty: never."""
+    poll_s: float = Field(2.0, gt=0)
+    feed_silent_s: float = Field(30.0, gt=0)
+    gap_open_s: float = Field(900.0, gt=0)
+    order_unknown_s: float = Field(60.0, ge=0)
+
+    @model_validator(mode="after")
+    def _check_quiet_hours(self) -> Self:
+        if bool(self.quiet_from) != bool(self.quiet_until):
+            raise ValueError("alerts.quiet_from and alerts.quiet_until go together: set both or neither")
+        return self
