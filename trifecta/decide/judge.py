@@ -18,7 +18,7 @@ class Context:
 
     now_ns: int
     mids: npt.NDArray[np.float64]
-    """(seconds,), oldest first: mid of the plan's first instrument at each past second; empty where nothing is known."""
+    """(seconds,), oldest first: mid of the plan's first instrument at each past second; empty: nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
