@@ -35,15 +35,16 @@ halts = Table(
 q_values = Table(
     "q_values",
     metadata,
+    Column("portfolio", Text, nullable=False),
     Column("engine", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("value", Double, nullable=False),
     Column("visits", Integer, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    PrimaryKeyConstraint("engine", "state", "action"),
+    PrimaryKeyConstraint("portfolio", "engine", "state", "action"),
 )
-"""One row what an agent has learned of an action in a state."""
+"""One row what an agent has learned of an action in a state; `engine` is the agent's name."""
 
 q_updates = Table(
     "q_updates",
