@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from trifecta.errors import DataError
-from trifecta.forecast import gate
+from trifecta.forecast import fingerprint, gate
 from trifecta.forecast.contest import COVERAGE, SEED, Contest, Plan, Step, hold
 from trifecta.forecast.fitting import Effort
 from trifecta.forecast.folds import FOLDS
@@ -19,7 +19,7 @@ from trifecta.forecast.recordings import RECORDINGS, series_of
 from trifecta.forecast.runs import Runs, digest, key
 from trifecta.forecast.scores import RIVALS, summarise
 from trifecta.forecast.series import Series
-from trifecta.forecast.training import summaries_of
+from trifecta.forecast.training import TRAINERS, summaries_of
 from warehouse.lake import Lake
 
 EFFORT = Effort(epochs=8, patience=2, windows=3000)
@@ -95,13 +95,13 @@ def evaluate(
     """Rows of every model at each horizon of the data set, as they are done.
 
     Args:
-        kept: folder for what was trained, so that an evaluation that was stopped goes on.
+        kept: folder for what was trained, so that an evaluation that was stopped goes on; other code trains anew.
     """
     names = (*NETWORKS, *ENSEMBLES)
     data = digest(*(part for one in given.series for part in one.columns))
     for horizon_s in given.horizons_s:
         plan = Plan(horizon_s, names, folds=folds, seed=seed, coverage=COVERAGE, effort=effort)
-        named = f"{given.name.replace('/', '-')}-{horizon_s}-{key(plan, data, VERSION)}"
+        named = f"{given.name.replace('/', '-')}-{horizon_s}-{key(plan, data, VERSION, fingerprint.of(*TRAINERS))}"
         runs = Runs(None if kept is None else kept / named)
         try:
             contest = hold(given.series, plan, runs=runs, on_step=partial(on_step, given.name, horizon_s))

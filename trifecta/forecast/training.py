@@ -18,7 +18,7 @@ import numpy as np
 
 from trifecta.clock import NS_PER_S, Clock
 from trifecta.errors import DataError
-from trifecta.forecast import gate
+from trifecta.forecast import fingerprint, gate
 from trifecta.forecast.cards import curves, markdown, plots
 from trifecta.forecast.conformal import Calibration, calibrate
 from trifecta.forecast.contest import COVERAGE, SEED, Contest, OnStep, Plan, hold, members_of
@@ -37,6 +37,8 @@ from warehouse.errors import RefusedError
 from warehouse.lake import Lake
 
 WORK = ".work"
+TRAINERS = ("trifecta.forecast.fitting", "trifecta.forecast.folds")
+"""What decides a trained network's outputs, next to the data and the plan."""
 STALE_S = 24 * 3600
 """A run that was killed longer ago begins anew, on newer data."""
 
@@ -89,7 +91,7 @@ def train(
             much is missing.
     """
     members_of(job.network)
-    work = models / WORK / key(job, VERSION)
+    work = models / WORK / key(job, VERSION, fingerprint.of(*TRAINERS))
     recorded = _recorded(job, lake, work, clock, version)
     contest = hold([recorded.series], job.plan, runs=Runs(work), on_step=on_step)
     draft = draft_of(contest, recorded, clock.now_ns(), data=f"{TABLE} of {recorded.series.name}")
