@@ -7,7 +7,7 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.deployments import arun_deployment
 
 from flows.cards import live_table
-from flows.report import report_drift
+from flows.report import NOTED, begin, report_drift
 from flows.retry import STEP
 from trifecta.clock import SystemClock
 from trifecta.errors import DataError
@@ -15,7 +15,7 @@ from trifecta.forecast import registry
 from trifecta.forecast.live import Report, report
 from trifecta.forecast.registry import Record
 from trifecta.forecast.versions import load as load_version
-from trifecta.settings import Settings, load
+from trifecta.settings import Settings
 from warehouse import Lake
 from warehouse.ledger import Ledger
 
@@ -47,14 +47,14 @@ async def show(markdown: str) -> None:
     await acreate_markdown_artifact(key="live", markdown=markdown, description="Served forecasts against what came")
 
 
-@flow(flow_run_name="judge what was served")
+@flow(flow_run_name="judge what was served", **NOTED)
 async def evaluate(retrain: bool = True) -> list[str]:
     """Returns the champions that were demoted.
 
     Args:
         retrain: starts `train` for a champion that was demoted or whose inputs moved away.
     """
-    settings, reports, problems, demoted = load(), list[Report](), dict[str, str](), list[str]()
+    settings, reports, problems, demoted = begin(), list[Report](), dict[str, str](), list[str]()
     with Ledger(settings.ledger) as ledger:
         ledger.migrate()
         for record in registry.champions(ledger).values():

@@ -17,6 +17,7 @@ from prefect.states import Completed
 
 from flows.cards import card, training_table
 from flows.progress import Tell, progress
+from flows.report import NOTED, begin
 from flows.retry import STEP
 from trifecta.clock import NS_PER_S, SystemClock
 from trifecta.errors import DataError
@@ -26,7 +27,7 @@ from trifecta.forecast.training import Job
 from trifecta.forecast.training import train as fit
 from trifecta.forecast.tuning import best
 from trifecta.ops import parts, processes
-from trifecta.settings import Settings, load
+from trifecta.settings import Settings
 from warehouse import Lake
 from warehouse.ledger import Ledger
 
@@ -102,10 +103,10 @@ def run_name() -> str:
     return " ".join(["train", str(given.get("symbol") or "all"), str(given.get("horizon_s") or "")]).strip()
 
 
-@flow(flow_run_name=run_name)
+@flow(flow_run_name=run_name, **NOTED)
 async def train(venue: str = "", symbol: str = "", horizon_s: int = 0, network: str = "") -> State[list[str]]:
     """Trains, judges and registers; empty arguments mean all that is recorded. Returns the versions that were made."""
-    settings = load()
+    settings = begin()
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     asked, results, pid = jobs(settings, venue, symbol, horizon_s, network), list[Result](), os.getpid()

@@ -16,12 +16,13 @@ from prefect.states import Completed
 
 from flows.cards import trials_table
 from flows.progress import Tell, progress
+from flows.report import NOTED, begin
 from flows.retry import STEP
 from trifecta.errors import DataError
 from trifecta.forecast.training import Job
 from trifecta.forecast.tuning import Tuned, search
 from trifecta.ops import parts, processes
-from trifecta.settings import Settings, load
+from trifecta.settings import Settings
 from warehouse import Lake
 
 NAME = "tune"
@@ -54,10 +55,10 @@ async def show(markdown: str) -> None:
     await acreate_markdown_artifact(key="tuning", markdown=markdown, description="Trials on the validation part")
 
 
-@flow(flow_run_name="tune")
+@flow(flow_run_name="tune", **NOTED)
 async def tune(venue: str = "", symbol: str = "", horizon_s: int = 0, trials: int = TRIALS) -> State[Tuned]:
     """Tries `trials` more choices of network and step; by default for the symbol and horizon served by default."""
-    settings = load()
+    settings = begin()
     chosen, seen = settings.forecast, list[Trial]()
     name = next(name for name, one in settings.venues.items() if one.enabled)
     job = Job(venue or settings.source(name), symbol or chosen.default_symbol, horizon_s or chosen.default_horizon_s)

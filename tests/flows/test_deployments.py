@@ -24,6 +24,7 @@ import flows.scan
 import flows.train
 import flows.tune
 from flows.deploy import QUEUE, ROOT, SCANNING
+from flows.report import note
 from flows.retry import transient
 from trifecta.capture.replay import replay
 from trifecta.clock import ManualClock
@@ -53,6 +54,13 @@ def test_whatever_is_not_long_running_has_a_schedule(deployment: dict[str, Any])
     schedules = [CronSchedule.model_validate(schedule) for schedule in deployment.get("schedules", [])]
     assert bool(schedules) is (deployment["name"] not in LONG_RUNNING)
     assert all(schedule.timezone == "UTC" for schedule in schedules)
+
+
+@pytest.mark.parametrize("name", [one["name"] for one in DEPLOYMENTS if one["name"] not in LONG_RUNNING])
+def test_whatever_has_a_schedule_leaves_what_became_of_its_runs(name: str) -> None:
+    found = getattr(getattr(flows, name), name)
+    for hooks in (found.on_completion_hooks, found.on_failure_hooks, found.on_crashed_hooks):
+        assert note in hooks
 
 
 @pytest.mark.parametrize(("name", "queue"), [("ingest", QUEUE), ("scan", SCANNING)])

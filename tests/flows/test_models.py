@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from prefect.client.orchestration import get_client
@@ -21,6 +22,7 @@ import flows.evaluate
 import flows.train
 import flows.tune
 from flows.deploy import bury
+from flows.report import Report
 from tests.forecast import test_live as served
 from tests.forecast import tiny
 from tests.forecast.laws import driven, land
@@ -115,6 +117,26 @@ async def test_promotion_by_hand_leaves_the_choice_to_a_person(
     monkeypatch.setattr(flows.train, "fit", stand_in(passed=True))
     await flows.train.train(symbol="PAXGUSDT", horizon_s=300)
     assert [record.status for record in registry.versions(ledger)] == [Status.CHALLENGER]
+
+
+async def test_training_that_failed_is_left_for_the_alerts_and_one_that_did_not_takes_that_back(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*given: object, **named: object) -> Trained:
+        raise ZeroDivisionError("a mistake of ours")
+
+    monkeypatch.setattr(flows.train, "fit", broken)
+    with pytest.raises(ZeroDivisionError):
+        await flows.train.train(symbol="PAXGUSDT", horizon_s=300)
+    assert report_of(settings, "train").last == "Failed"
+    monkeypatch.setattr(flows.train, "fit", stand_in(passed=True))
+    await flows.train.train(symbol="PAXGUSDT", horizon_s=300)
+    assert report_of(settings, "train").runs == {"Failed": 1, "Completed": 1}
+    assert report_of(settings, "train").last == "Completed"
+
+
+def report_of(settings: Settings, flow: str) -> Report:
+    return msgspec.json.decode((settings.run_dir / f"flow-{flow}.json").read_bytes(), type=Report)
 
 
 async def test_arguments_that_fit_nothing_are_told(settings: Settings) -> None:
