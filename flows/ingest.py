@@ -8,6 +8,7 @@ import os
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from flows.report import ALWAYS
 from flows.retry import transient
 from trifecta.capture import recorder
 from trifecta.ops import parts, processes
@@ -37,7 +38,7 @@ async def record(settings: Settings, stop: asyncio.Event) -> None:
     await recorder.record(settings, stop=stop, takes_over=True)
 
 
-@flow(flow_run_name=run_name)
+@flow(flow_run_name=run_name, **ALWAYS)
 async def ingest() -> None:
     """Records until SIGTERM, then completes. Needs no Prefect server once it runs."""
     settings, pid = load(), os.getpid()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import msgspec
 from prefect.client.schemas.objects import FlowRun, State
@@ -14,6 +14,8 @@ from trifecta import logs
 from trifecta.clock import SystemClock
 from trifecta.settings import Settings, load
 
+RUNNING = "Running"
+
 
 class Report(msgspec.Struct):
     """The runs of one flow that ended, by state."""
@@ -23,7 +25,7 @@ class Report(msgspec.Struct):
     took_s: float = 0.0
     ended_ns: int = 0
     last: str = ""
-    """The state that the newest run ended in."""
+    """The state that the newest run ended in; `Running` where it is known that one works."""
 
 
 def report_drift(run_dir: Path, moved: dict[str, str]) -> None:
@@ -37,6 +39,7 @@ def report_drift(run_dir: Path, moved: dict[str, str]) -> None:
 class Hooks(TypedDict):
     """Arguments of `prefect.flow`."""
 
+    on_running: NotRequired[list[Any]]
     on_completion: list[Any]
     on_failure: list[Any]
     on_crashed: list[Any]
@@ -44,24 +47,46 @@ class Hooks(TypedDict):
 
 def note(flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> None:
     """Counts a run that ended. Runs of one flow do not overlap, so nobody else writes this file."""
-    took_s = run.total_run_time.total_seconds() if run.total_run_time else 0.0
+    took_s = (state.timestamp - run.start_time).total_seconds() if run.start_time else 0.0
     add(load().run_dir, flow.name, state.name or state.type.value, took_s, SystemClock().now_ns())
+
+
+def note_begin(flow: Flow[..., Any], _run: FlowRun, _state: State[Any]) -> None:
+    """Says that a run works: of a flow that always runs, the end of an earlier one tells nothing any more."""
+    path = _path(load().run_dir, flow.name)
+    report = _read(path, flow.name)
+    if report.last == RUNNING:  # the run before was killed, and could not say so
+        report.runs["Crashed"] = report.runs.get("Crashed", 0) + 1
+    report.last = RUNNING
+    _write(path, report)
 
 
 def add(run_dir: Path, flow: str, state: str, took_s: float, now_ns: int) -> Report:
     """The report with one run more."""
-    path = run_dir / f"flow-{flow}.json"
-    try:
-        report = msgspec.json.decode(path.read_bytes(), type=Report)
-    except (OSError, msgspec.MsgspecError):
-        report = Report(flow)
+    path = _path(run_dir, flow)
+    report = _read(path, flow)
     report.runs[state] = report.runs.get(state, 0) + 1
     report.took_s, report.ended_ns, report.last = took_s, now_ns, state
-    run_dir.mkdir(parents=True, exist_ok=True)
+    _write(path, report)
+    return report
+
+
+def _path(run_dir: Path, flow: str) -> Path:
+    return run_dir / f"flow-{flow}.json"
+
+
+def _read(path: Path, flow: str) -> Report:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Report)
+    except (OSError, msgspec.MsgspecError):
+        return Report(flow)
+
+
+def _write(path: Path, report: Report) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_suffix(".new")
     aside.write_bytes(msgspec.json.encode(report))
     aside.replace(path)
-    return report
 
 
 def begin() -> Settings:
@@ -73,3 +98,6 @@ def begin() -> Settings:
 
 NOTED = Hooks(on_completion=[note], on_failure=[note], on_crashed=[note])
 """What every scheduled flow carries."""
+
+ALWAYS = Hooks(on_running=[note_begin], **NOTED)
+"""What a flow carries that always runs."""

@@ -8,6 +8,7 @@ from loguru import logger
 from prefect import flow
 from prefect.artifacts import acreate_table_artifact
 
+from flows.report import ALWAYS
 from trifecta.clock import SystemClock
 from trifecta.ops import parts, processes
 from trifecta.ops.signals import stop_event
@@ -39,7 +40,7 @@ async def show(snapshot: Snapshot) -> None:
         logger.warning("the cycle is not shown, scanning goes on: {}", error)
 
 
-@flow(flow_run_name="scan every market")
+@flow(flow_run_name="scan every market", **ALWAYS)
 async def scan() -> None:
     """Scans until SIGTERM, then completes."""
     settings, pid = load(), os.getpid()

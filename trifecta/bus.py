@@ -6,6 +6,7 @@ connect to a forwarder that `trifecta up` runs, so any number of either may come
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
 from typing import Self, TypeVar
@@ -49,7 +50,7 @@ def publish_address(address: str) -> str:
 
 
 class Publisher:
-    """Sends to whoever listens; never blocks and never fails when nobody does."""
+    """Sends to whoever listens, from any thread; never waits for and never fails without a listener."""
 
     def __init__(self, address: str) -> None:
         self._context = zmq.Context()
@@ -57,22 +58,27 @@ class Publisher:
         self._socket.set_hwm(HIGH_WATER_MARK)
         self._socket.linger = 0
         self._socket.connect(publish_address(address))
+        self._turn = threading.Lock()  # a socket mixes the parts of messages that two threads send at once
 
     def second(self, row: OrderFlow) -> None:
-        self._socket.send_multipart((SECONDS_TOPIC + row.venue.encode(), _encode(row)), zmq.NOBLOCK)
+        self._send(SECONDS_TOPIC + row.venue.encode(), _encode(row))
 
     def quote(self, row: Quote) -> None:
-        self._socket.send_multipart((QUOTES_TOPIC + row.venue.encode(), _encode(row)), zmq.NOBLOCK)
+        self._send(QUOTES_TOPIC + row.venue.encode(), _encode(row))
 
     def book(self, row: Book) -> None:
-        self._socket.send_multipart((BOOKS_TOPIC + row.venue.encode(), _encode(row)), zmq.NOBLOCK)
+        self._send(BOOKS_TOPIC + row.venue.encode(), _encode(row))
 
     def signal(self, row: BinarySignal) -> None:
-        self._socket.send_multipart((SIGNALS_TOPIC + row.venue.encode(), _encode(row)), zmq.NOBLOCK)
+        self._send(SIGNALS_TOPIC + row.venue.encode(), _encode(row))
 
     def opportunities(self, snapshot: bytes) -> None:
         """Sends what the scanners see, as they encoded it: the bus stands below them."""
-        self._socket.send_multipart((OPPORTUNITIES_TOPIC, snapshot), zmq.NOBLOCK)
+        self._send(OPPORTUNITIES_TOPIC, snapshot)
+
+    def _send(self, topic: bytes, payload: bytes) -> None:
+        with self._turn:
+            self._socket.send_multipart((topic, payload), zmq.NOBLOCK)
 
     def close(self) -> None:
         self._socket.close()
@@ -121,8 +127,7 @@ async def _rows(address: str, topic: bytes, decode: Callable[[bytes], _Row]) -> 
     socket.connect(address)
     try:
         while True:
-            _, payload = await socket.recv_multipart()
-            yield decode(payload)
+            yield decode((await socket.recv_multipart())[-1])
     finally:
         socket.close()
         context.term()

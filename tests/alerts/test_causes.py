@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import msgspec
 import pytest
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Failed, Running
 from sqlalchemy import Connection, insert, update
 
 from flows import report
+from flows.ingest import ingest
+from flows.report import note_begin
+from flows.scan import scan
 from tests.alerts.conftest import IMGHDR, Webhook
 from tests.capture.test_recorder import market, recording, settings_of
 from trifecta.clock import NS_PER_S, ManualClock, SystemClock
 from trifecta.decide import halt
 from trifecta.emulator.config import Fault, FaultKind
+from trifecta.ops import processes
 from trifecta.ops.alerts.rules import RULES
-from trifecta.ops.alerts.running import Running
+from trifecta.ops.alerts.running import Running as Watching
 from trifecta.ops.alerts.sending import Sender
 from trifecta.settings import Settings, load
 from warehouse.ledger import Ledger, decisions, model_events, models, orders
@@ -40,7 +48,7 @@ def only(settings: Settings, webhook: Webhook, rule: str, **alerts: object) -> S
     return settings.model_copy(update={"alerts": type(settings.alerts).model_validate(chosen)})
 
 
-async def until(running: Running, holds: Callable[[], bool]) -> None:
+async def until(running: Watching, holds: Callable[[], bool]) -> None:
     """Looks until it holds."""
     async with asyncio.timeout(PATIENCE_S):
         while not holds():
@@ -54,7 +62,7 @@ async def test_a_feed_that_is_cut_off_is_told_once_and_that_it_is_back(tmp_path:
         async with recording(settings) as run:
             await run.whole()
             settings = only(settings, webhook, "feed_down", feed_silent_s=1.0)
-            running = Running(settings, SystemClock(), Sender(settings.alerts.urls))
+            running = Watching(settings, SystemClock(), Sender(settings.alerts.urls))
             await asyncio.to_thread(running.tick)
             assert webhook.titles == []
             await _ask(base_url, Fault(FaultKind.STALL, duration_s=4))
@@ -69,7 +77,7 @@ async def test_a_gap_that_cannot_be_repaired_is_told_once_and_that_it_is(tmp_pat
         async with recording(settings) as run:
             await run.whole()
             settings = only(settings, webhook, "gap_open", gap_open_s=0.2)
-            running = Running(settings, SystemClock(), Sender(settings.alerts.urls))
+            running = Watching(settings, SystemClock(), Sender(settings.alerts.urls))
             await _ask(base_url, Fault(FaultKind.HTTP_5XX, stream="historicalTrades", count=1000))
             await _ask(base_url, Fault(FaultKind.HTTP_5XX, stream="aggTrades", count=1000))
             await _ask(base_url, Fault(FaultKind.HTTP_5XX, stream="trades", count=1000))
@@ -102,7 +110,7 @@ class Still:
     def __init__(self, folder: Path, webhook: Webhook, rule: str, **alerts: object) -> None:
         self.clock = ManualClock(NOW)
         settings = only(load(data_dir=folder), webhook, rule, **alerts)
-        self._running = Running(settings, self.clock, Sender(settings.alerts.urls))
+        self._running = Watching(settings, self.clock, Sender(settings.alerts.urls))
 
     def wait(self, seconds: float) -> None:
         """Looks twice, with time between."""
@@ -181,7 +189,7 @@ def test_a_sidecar_that_does_not_answer_is_told_once_and_that_it_does(tmp_path: 
         pass
     clock = ManualClock(NOW)
     settings = only(load(data_dir=tmp_path, api_port=port), webhook, "sidecar_down")
-    running = Running(settings, clock, Sender(settings.alerts.urls))
+    running = Watching(settings, clock, Sender(settings.alerts.urls))
     running.tick()
     clock.advance(20)
     running.tick()
@@ -198,6 +206,37 @@ def test_a_flow_that_failed_is_told_once_and_that_it_completes(tmp_path: Path, w
         report.add(tmp_path / "run", "quality", state, 1.0, NOW)
         still.wait(60)
     assert webhook.titles == ["[warning] flow failed: quality", "[recovered] flow failed: quality"]
+
+
+def test_a_flow_that_always_runs_is_well_again_as_soon_as_it_runs(
+    tmp_path: Path, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIFECTA_DATA_DIR", str(tmp_path))
+    still = Still(tmp_path, webhook, "flow_failed")
+    with processes.recorded(tmp_path / "run", "scan-1", os.getpid()):
+        for hooks, state in (
+            (scan.on_running_hooks, Running()),
+            (scan.on_failure_hooks, Failed()),
+            (scan.on_running_hooks, Running()),
+        ):
+            for hook in hooks:
+                hook(scan, FlowRun(flow_id=uuid4()), state)
+            still.wait(60)
+    assert webhook.titles == ["[warning] flow failed: scan", "[recovered] flow failed: scan"]
+
+
+def test_a_flow_that_was_killed_is_told_once_and_when_it_runs_again(
+    tmp_path: Path, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIFECTA_DATA_DIR", str(tmp_path))
+    still = Still(tmp_path, webhook, "flow_failed")
+    note_begin(ingest, FlowRun(flow_id=uuid4()), Running())
+    still.wait(60)
+    note_begin(ingest, FlowRun(flow_id=uuid4()), Running())
+    with processes.recorded(tmp_path / "run", "ingest-1", os.getpid()):
+        still.wait(60)
+    assert webhook.titles == ["[warning] flow failed: ingest", "[recovered] flow failed: ingest"]
+    assert json.loads((tmp_path / "run" / "flow-ingest.json").read_bytes())["runs"] == {"Crashed": 1}
 
 
 def test_a_market_that_moved_away_is_told_once_and_when_a_model_knows_it(tmp_path: Path, webhook: Webhook) -> None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from threading import Thread
 
+import msgspec
 import pytest
 import zmq
 
@@ -133,3 +134,38 @@ def test_an_address_without_two_ports_is_refused(address: str) -> None:
 
 def test_publishers_use_the_port_above() -> None:
     assert bus.publish_address("tcp://127.0.0.1:5570") == "tcp://127.0.0.1:5571"
+
+
+async def test_threads_that_publish_at_once_keep_their_messages_whole(address: str) -> None:
+    with bus.Publisher(address) as publisher:
+        async with aclosing(bus.seconds(address)) as listener:
+            await until_heard(publisher, listener, 0)
+            threads = [Thread(target=_publish, args=(publisher, first)) for first in range(1, 4001, 1000)]
+            for thread in threads:
+                thread.start()
+            heard = {0}
+            async with asyncio.timeout(60):
+                while len(heard) < 4001:
+                    heard.add((await anext(listener)).ts_event)
+            for thread in threads:
+                thread.join()
+    assert heard == set(range(4001))
+
+
+def _publish(publisher: bus.Publisher, first: int) -> None:
+    for number in range(first, first + 1000):
+        publisher.second(second(number))
+
+
+async def test_a_message_of_another_shape_is_an_error_that_listeners_know(address: str) -> None:
+    with bus.Publisher(address) as publisher:
+        async with aclosing(bus.seconds(address)) as listener:
+            await until_heard(publisher, listener, 0)
+            publisher._socket.send_multipart((bus.SECONDS_TOPIC, b"one", b"two"))
+            with pytest.raises(msgspec.MsgspecError):
+                await asyncio.wait_for(_listen(listener), 60)
+
+
+async def _listen(listener: AsyncIterator[OrderFlow]) -> None:
+    async for _ in listener:
+        pass

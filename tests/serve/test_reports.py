@@ -67,6 +67,14 @@ def test_a_process_is_up_while_it_lives(tmp_path: Path) -> None:
     assert 0.2 < float(own.split()[-1]) / psutil.Process().memory_info().rss < 5
 
 
+def test_runs_of_a_flow_are_one_process_however_many_were_killed(tmp_path: Path) -> None:
+    for pid, created in ((1_000_001, 1.0), (1_000_002, 2.0)):
+        (tmp_path / f"scan-{pid}.pid").write_bytes(msgspec.json.encode({"pid": pid, "created": created}))
+    processes.remember(tmp_path, f"scan-{os.getpid()}", os.getpid())
+    told = [line for line in text(tmp_path).splitlines() if line.startswith("trifecta_process_up{")]
+    assert told == ['trifecta_process_up{process="scan"} 1.0']
+
+
 def test_flow_runs_are_counted_by_how_they_ended(tmp_path: Path) -> None:
     for state in ("Completed", "Failed", "Completed"):
         report.add(tmp_path, "compact", state, 1.5, NOW - 60 * NS_PER_S)

@@ -5,6 +5,7 @@ They need no port and no library for it, and what they said last outlives them: 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from trifecta.clock import NS_PER_S
 
+_RUN = re.compile(r"-\d+$")  # a flow's process is named with its number
 _CREATED_TOLERANCE_S = 0.05
 _RECORDER_GAUGES = {
     "connected": "1 while the venue's stream is connected",
@@ -78,14 +80,16 @@ def _processes(run_dir: Path) -> Iterator[Metric]:
     up = GaugeMetricFamily("trifecta_process_up", "1 while the process lives", labels=["process"])
     memory = GaugeMetricFamily("trifecta_process_resident_bytes", "Memory of the process", labels=["process"])
     spent = CounterMetricFamily("trifecta_process_cpu_seconds", "Processor time spent", labels=["process"])
-    for path in sorted(run_dir.glob("*.pid")):
-        labels = [path.stem.partition("-")[0] if path.stem.startswith("ingest-") else path.stem]
-        process = _alive(_read(path))
-        up.add_metric(labels, float(process is not None))
+    newest = dict[str, psutil.Process | None]()
+    for path in run_dir.glob("*.pid"):
+        name = _RUN.sub("", path.stem)
+        newest[name] = _alive(_read(path)) or newest.get(name)  # runs that were killed left their files behind
+    for name, process in sorted(newest.items()):
+        up.add_metric([name], float(process is not None))
         if process is not None:
             times = process.cpu_times()
-            memory.add_metric(labels, process.memory_info().rss)
-            spent.add_metric(labels, times.user + times.system)
+            memory.add_metric([name], process.memory_info().rss)
+            spent.add_metric([name], times.user + times.system)
     yield from (up, memory, spent)
 
 
@@ -105,8 +109,9 @@ def _flows(reports: list[dict[str, Any]], now_ns: int) -> Iterator[Metric]:
     for report in reports:
         for state, count in report["runs"].items():
             runs.add_metric([report["flow"], state], count)
-        took.add_metric([report["flow"]], report["took_s"])
-        age.add_metric([report["flow"]], (now_ns - report["ended_ns"]) / NS_PER_S)
+        if report["ended_ns"]:
+            took.add_metric([report["flow"]], report["took_s"])
+            age.add_metric([report["flow"]], (now_ns - report["ended_ns"]) / NS_PER_S)
     yield from (runs, took, age)
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from trifecta.capture.heartbeat import is_collecting
 from trifecta.clock import NS_PER_S, Clock
 from trifecta.decide.risk import Rule
-from trifecta.ops import parts
+from trifecta.ops import parts, processes
 from trifecta.ops.feeds import Feed, feeds
 from trifecta.settings import Settings
 from warehouse.errors import WarehouseError
@@ -136,11 +136,13 @@ def _reading(ledger: Ledger | None) -> Iterator[Connection | None]:
 
 
 def _failed(run_dir: Path) -> dict[str, str]:
-    found = {}
+    living, found = processes.living(run_dir), {}
     for path in run_dir.glob("flow-*.json"):
         with suppress(OSError, msgspec.MsgspecError):
             told = msgspec.json.decode(path.read_bytes(), type=FlowReport)
-            if told.last not in ("", "Completed"):
+            if told.last == "Running" and not any(name.startswith(f"{told.flow}-") for name in living):
+                found[told.flow] = "killed"  # before it could say so
+            elif told.last not in ("", "Running", "Completed"):
                 found[told.flow] = told.last
     return found
 

@@ -12,6 +12,8 @@ from trifecta.settings import AlertSettings
 
 SIDECAR_SILENT_S = 15.0
 LEDGER_SILENT_S = 10.0
+RESTART_S = 60.0
+"""What always runs is started again within this."""
 FREE_BYTES = 2 * 1024**3
 
 
@@ -177,6 +179,7 @@ RULES = (
         "The newest run of a scheduled flow did not complete.",
         "Prefect shows the run with its log and, of `quality`, the artifact `checks` with the rows that cannot be "
         "true. What passes by itself is tried again by the next run; anything else needs the log.",
+        lambda _: RESTART_S,
     ),
     Rule(
         "halted",
