@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
-from tests.trade.trading import BTC, KRAKEN, floor
-from trifecta.market.orders import OrderStatus
+from tests.trade.trading import BTC, KRAKEN, NOW, floor
+from trifecta.decide.judge import Closed
+from trifecta.market.orders import Fill, Liquidity, OrderStatus
+from trifecta.trade.desk import Request
 from warehouse.ledger import Ledger, decision_stages, equity, fills, order_events, outcomes, positions
 
 
@@ -56,17 +58,43 @@ def test_an_opportunity_trades_once_however_often_it_is_asked_for(ledger: Ledger
         assert len(connection.execute(select(fills)).all()) == 1
 
 
-def test_both_legs_of_an_arbitrage_come_to_one_outcome(ledger: Ledger) -> None:
+def test_both_legs_of_an_arbitrage_come_to_one_outcome_once_the_stock_is_where_it_was_sold(ledger: Ledger) -> None:
     own = floor(ledger)
     own.books.set(BTC, {}, {"100": "9"})
     own.books.set(KRAKEN, {"102": "9"}, {})
-    own.trade("a", own.ask(BTC, "BUY", "1"), own.ask(KRAKEN, "SELL", "1", "102"))
+    traded = own.trade("a", own.ask(BTC, "BUY", "1"), own.ask(KRAKEN, "SELL", "1", "102"))
+    with ledger.read() as connection:
+        assert connection.execute(select(outcomes)).all() == []
+        held = connection.execute(select(positions.c.venue, positions.c.qty)).all()
+    assert sorted(map(tuple, held)) == [("binance", Decimal(1)), ("kraken", Decimal(-1))]
+    own.oms.settle_positions(*((one.client_order_id, _moved(one.client_order_id)) for one in traded.orders))
     with ledger.read() as connection:
         outcome = connection.execute(select(outcomes)).one()
-        held = connection.execute(select(positions.c.venue, positions.c.qty)).all()
-    assert outcome.pnl == Decimal("2") - Decimal("0.1") - Decimal("0.102")
-    assert outcome.fees == Decimal("0.202")
-    assert sorted(map(tuple, held)) == [("binance", Decimal(1)), ("kraken", Decimal(-1))]
+    assert outcome.pnl == Decimal("2") - Decimal("0.1") - Decimal("0.102") - 2
+    assert outcome.fees == Decimal("2.202")
+
+
+def _moved(order_id: str) -> Fill:
+    """Stock that was brought, for 1 of fees at each end."""
+    return Fill(f"{order_id} moved", Decimal(1), Decimal(100), Decimal(1), "USDT", NOW, Liquidity.SETTLEMENT)
+
+
+def test_an_outcome_is_told_once_within_the_transaction_that_books_it(ledger: Ledger) -> None:
+    told: list[Closed] = []
+
+    def learn(connection: Connection, closed: Closed) -> None:
+        assert connection.execute(select(outcomes.c.pnl)).scalar_one() == closed.pnl
+        told.append(closed)
+
+    own = floor(ledger, learn=learn)
+    own.books.set(BTC, {"101": "9"}, {"100": "9"})
+    opened = own.trade("a", own.ask(BTC, "BUY", "1"))
+    assert told == []
+    ended = Request("a", "paper", "arbitrage", (own.ask(BTC, "SELL", "1", "101", reduces=True),), "test")
+    own.desk.follow(opened.decision_id, ended)
+    assert [(one.decision_id, one.engine) for one in told] == [(opened.decision_id, "arbitrage")]
+    own.oms.reconcile()
+    assert len(told) == 1
 
 
 def test_first_in_first_out_and_realised_to_the_last_decimal(ledger: Ledger) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from trifecta.clock import ManualClock
+from trifecta.decide.judge import Learn, learn_nothing
 from trifecta.decide.portfolio import Worth, value
 from trifecta.decide.risk import Risk
 from trifecta.market.orders import Catalogue, Draft, OrderSide, Terms, TimeInForce, draft
@@ -90,13 +91,13 @@ class Floor:
 def floor(
     ledger: Ledger, limits: RiskSettings = LOOSE, model: FillModel | None = None, *, latency_ms: float = 0,
     gateways: dict[str, Gateway] | None = None, capital: str = "100000", clock: ManualClock | None = None,
-    known: tuple[Terms, ...] = (), live: LiveSettings | None = None,
+    known: tuple[Terms, ...] = (), live: LiveSettings | None = None, learn: Learn = learn_nothing,
 ) -> Floor:  # fmt: skip
     clock, books, risk = clock or ManualClock(NOW), Books(), Risk(limits, live)
     catalogue = {**CATALOGUE, **{(one.venue, one.symbol): one for one in known}}
     paper = Paper(catalogue, books, model or Market(), clock, latency_ms)
     ways: dict[str, Gateway] = gateways if gateways is not None else {venue: paper for venue, _ in catalogue}
-    oms = Oms(ledger, ways, risk, clock)
+    oms = Oms(ledger, ways, risk, clock, learn=learn)
     with ledger.begin() as connection:
         posting.set_rates(connection, {"USDT": Decimal(1), "USD": Decimal(1)}, NOW)
         for portfolio in ("paper", "stochastic", "live"):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from sqlalchemy import Connection
 
 from trifecta.scan.opportunity import Opportunity
 
@@ -42,3 +44,26 @@ class Judge(Protocol):
     def judge(self, opportunity: Opportunity, context: Context) -> Judgement:
         """Says whether this opportunity goes on to risk. Never raises for data that is missing: it says so."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A decision whose orders are done and whose positions are flat; amounts in the reporting currency."""
+
+    decision_id: str
+    portfolio: str
+    engine: str
+    pnl: Decimal  # after fees
+    fees: Decimal
+    closed_at: int
+
+
+Learn = Callable[[Connection, Closed], None]
+"""Is told of each outcome once, inside the transaction that books it: what it writes commits or rolls back with it.
+
+What the judges said when it was decided stands in `decision_stages` of that decision.
+"""
+
+
+def learn_nothing(connection: Connection, closed: Closed) -> None:
+    """For who has nothing to learn."""

@@ -15,6 +15,7 @@ from trifecta.settings.markets import (
 from trifecta.settings.telling import AlertSettings, LogSettings
 from trifecta.settings.trading import (
     ArbitrageSettings,
+    AutoSettings,
     BinarySettings,
     ForexSettings,
     KeySettings,
@@ -28,6 +29,7 @@ from trifecta.settings.whole import Settings, is_loopback, load
 __all__ = [
     "AlertSettings",
     "ArbitrageSettings",
+    "AutoSettings",
     "BinarySettings",
     "CaptureSettings",
     "ChainSettings",

@@ -55,6 +55,16 @@ class KeySettings(BaseModel, extra="forbid"):
     sandbox: bool = True
 
 
+class AutoSettings(BaseModel, extra="forbid"):
+    """Which opportunities are executed by rule, once that is switched on: EXECUTE verdicts of these engines."""
+
+    engines: list[Literal["arbitrage", "forex", "binary"]] = ["arbitrage", "forex", "binary"]
+    min_profit: float = Field(50.0, ge=0)
+    """An arbitrage must promise more, after every cost, in the currency it begins with."""
+    max_risk: float = Field(30.0, ge=0, le=100)
+    """An arbitrage must be less risky."""
+
+
 class TradeSettings(BaseModel, extra="forbid"):
     """How orders are filled and what is traded with."""
 
@@ -66,6 +76,21 @@ class TradeSettings(BaseModel, extra="forbid"):
     parity: dict[str, Decimal] = {"USD": Decimal(1), "USDT": Decimal(1), "USDC": Decimal(1)}
     latency_ms: float = Field(50.0, ge=0)
     reconcile_s: float = Field(5.0, gt=0)
+    mark_s: float = Field(5.0, gt=0)
+    """How often what is held is valued anew."""
+    auto: AutoSettings = AutoSettings()
+    max_naked_s: float = Field(10.0, gt=0)
+    """How long an arbitrage may hold one leg without the other before that is an alarm and nothing new is opened."""
+    lend_stock: bool = True
+    """Paper venues lend what an arbitrage sells there until it is brought; without it, only what is owned is sold."""
+    transfer_s: float = Field(600.0, ge=0)
+    """How long bringing stock from one venue to another takes."""
+    lending_daily: float = Field(0.0005, ge=0, lt=1)
+    """What lent stock costs a day, as a share of its worth."""
+    trailing_atr: float = Field(0.0, ge=0)
+    """How many ATR behind the best price a forex stop follows; 0: it stays where it is."""
+    binary_tie: Literal["refund", "lose"] = "refund"
+    """What a binary contract pays that ends where it began: its stake, or nothing."""
     live: LiveSettings = LiveSettings()
     credentials: dict[str, KeySettings] = {}
 

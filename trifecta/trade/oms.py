@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 
 from trifecta.clock import NS_PER_S, Clock
 from trifecta.decide import halt
+from trifecta.decide.judge import Closed, Learn, learn_nothing
 from trifecta.decide.risk import Approved, Risk
 from trifecta.errors import SettingsError, TransientError, VenueRefusedError
 from trifecta.market.money import product
@@ -40,13 +41,20 @@ class Oms:
     """The only one who writes orders and fills."""
 
     def __init__(
-        self, ledger: Ledger, gateways: Mapping[str, Gateway], risk: Risk, clock: Clock, currency: str = "USD"
+        self,
+        ledger: Ledger,
+        gateways: Mapping[str, Gateway],
+        risk: Risk,
+        clock: Clock,
+        currency: str = "USD",
+        learn: Learn = learn_nothing,
     ) -> None:
         self._ledger = ledger
         self._gateways = gateways
         self._risk = risk
         self._clock = clock
         self._currency = currency
+        self._learn = learn
 
     def intend(self, connection: Connection, approved: Approved) -> Sequence[Order]:
         """Writes the orders of a proposal, PENDING, in the transaction that approved it; `send` them once it committed.
@@ -186,6 +194,8 @@ class Oms:
         found = outcome.close(connection, order.decision_id, valuation, self._currency, now_ns)
         if found is not None:
             self._risk.booked(connection, order.portfolio, found.pnl, now_ns)
+            told = Closed(order.decision_id, order.portfolio, order.engine, found.pnl, found.fees, now_ns)
+            self._learn(connection, told)
 
     def _reject(self, order_id: str, reason: str) -> Order:
         with self._ledger.begin() as connection:

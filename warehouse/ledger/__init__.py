@@ -13,6 +13,7 @@ from warehouse.ledger.accounts import (
     rates,
 )
 from warehouse.ledger.control import halts, q_updates, q_values, risk_state
+from warehouse.ledger.executing import auto_turns, execution_requests, exits
 from warehouse.ledger.ledger import Ledger, LedgerError
 from warehouse.ledger.models import model_events, models
 from warehouse.ledger.money import SCALE, Amount, Price
@@ -25,12 +26,15 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "Price",
+    "auto_turns",
     "balances",
     "closures",
     "decision_stages",
     "decisions",
     "entries",
     "equity",
+    "execution_requests",
+    "exits",
     "fills",
     "halts",
     "lots",
