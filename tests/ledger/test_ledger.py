@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import insert, select
+from sqlalchemy import event, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from warehouse.ledger import Ledger, metadata, model_events, models
@@ -40,6 +42,27 @@ def test_several_may_migrate_at_once(url: str) -> None:
     assert [ledger.revision() for ledger in ledgers] == [HEAD] * 3
     for ledger in ledgers:
         ledger.close()
+
+
+def test_a_new_ledger_is_opened_while_another_process_writes_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("begin immediate")
+    asked: list[str] = []
+
+    def release_when_asked_again(statement: str) -> None:
+        if "journal_mode" in statement:
+            asked.append(statement)
+        if len(asked) == 2:
+            other.execute("commit")
+
+    with Ledger(f"sqlite:///{path}") as ledger:
+        trace = sqlite3.Connection.set_trace_callback
+        event.listen(ledger.engine, "connect", lambda opened, _: trace(opened, release_when_asked_again), insert=True)
+        ledger.migrate()
+        assert ledger.revision() == HEAD
+    assert len(asked) > 1
+    other.close()
 
 
 def test_an_exception_takes_back_the_whole_transaction(ledger: Ledger) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ HEAD = "r0004"
 """Newest revision: known here, so that opening a ledger that is up to date does not load Alembic."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 30.0
+_SWITCH_POLL_S = 0.01
 _WRITER_LOCK = 0x7472_6966  # PostgreSQL advisory lock that a writer holds until it commits
 _DURABLE, _BEGIN = "ledger_durable", "ledger_begin"
 
@@ -108,8 +111,8 @@ def _sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: object) -> None:
         connection.isolation_level = None  # the driver would begin transactions by itself, and late
-        for pragma in ("journal_mode = wal", "foreign_keys = on"):
-            connection.execute(f"pragma {pragma}")
+        _write_ahead(connection)
+        connection.execute("pragma foreign_keys = on")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -120,3 +123,20 @@ def _sqlite(url: URL) -> Engine:
         driver.execute(options.get(_BEGIN, "BEGIN"))
 
     return engine
+
+
+def _write_ahead(connection: Any) -> None:
+    """Switches to the write-ahead log, which is done once in a ledger's life and alone.
+
+    SQLite does not wait for its turn there, whatever the time-out: of several processes that open a new ledger at once,
+    one switches, and the others ask again.
+    """
+    end_s = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end_s:
+                raise
+        time.sleep(_SWITCH_POLL_S)
