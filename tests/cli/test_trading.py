@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 from typer.testing import Result
 
+from tests.agents.life import Life, forex
 from trifecta.decide import halt
 from trifecta.settings import Settings
 from warehouse.ledger import Ledger
@@ -31,3 +32,33 @@ def test_a_halt_says_why(run: Run) -> None:
 def test_an_empty_ledger_adds_up(run: Run) -> None:
     found = run("audit")
     assert (found.exit_code, found.output.strip()) == (0, "the ledger adds up")
+
+
+def test_agents_that_have_learned_nothing_advise_and_say_so(run: Run) -> None:
+    found = msgspec.json.decode(run("agents", "show", "--json").stdout)
+    assert [one["agent"] for one in found] == ["arbitrage", "forex", "binary", "regime"]
+    assert not any(one["acts"] or one["visits"] or one["learned"] for one in found)
+    assert {one["why"] for one in found} == {"advises: 0 outcomes, 100 needed"}
+    assert {tuple(one["policy_value"]) for one in found} == {(0.0, None, None)}
+
+
+def test_agents_show_what_they_learned_and_why_they_act(run: Run, settings: Settings) -> None:
+    with Ledger(settings.ledger) as ledger:
+        ledger.migrate()
+        life = Life(ledger)
+        for number in range(160):
+            life.trade(f"chance {number}", forex(80.0 if number % 2 else 10.0), 20.0 if number % 2 else -20.0)
+    forex_agent = msgspec.json.decode(run("agents", "show", "--json").stdout)[1]
+    assert forex_agent["acts"]
+    assert {(one["state"], one["value"] > 0) for one in forex_agent["learned"]} == {
+        ("unknown/good", True), ("unknown/poor", False)
+    }  # fmt: skip
+    told = run("agents", "show").output
+    assert "paper forex acts: better than executing all" in told
+    assert "paper binary advises: 0 outcomes, 100 needed" in told
+
+
+def test_a_ledger_that_is_not_there_is_named(run: Run) -> None:
+    found = run("agents", "show", "--ledger", "nowhere.db")
+    assert found.exit_code == 1
+    assert "ledger = nowhere.db" in found.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -57,3 +58,22 @@ def audit(json: Json = False) -> None:
     found = trading.audit(configured())
     print_either(found, "\n".join(found) or "the ledger adds up", json)
     raise typer.Exit(PROBLEM if found else OK)
+
+
+agents_app = typer.Typer(no_args_is_help=True, help="Look at what the agents have learned from booked outcomes.")
+app.add_typer(agents_app, name="agents")
+
+
+@agents_app.command("show", epilog="Example: trifecta agents show --json")
+def agents_show(
+    ledger: Annotated[
+        Path | None, typer.Option(help="Ledger that a backtest kept; default: the one traded with.", dir_okay=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show each agent's Q-values, whether it acts or only advises, and what history says for it."""
+    from trifecta.ops import agents
+
+    settings = configured()
+    found = agents.show(settings, ledger)
+    print_either(found, agents.table(found, settings.trade.reporting_currency), json)

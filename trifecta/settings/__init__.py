@@ -14,6 +14,7 @@ from trifecta.settings.markets import (
 )
 from trifecta.settings.telling import AlertSettings, LogSettings
 from trifecta.settings.trading import (
+    AgentSettings,
     ArbitrageSettings,
     AutoSettings,
     BinarySettings,
@@ -27,6 +28,7 @@ from trifecta.settings.trading import (
 from trifecta.settings.whole import Settings, is_loopback, load
 
 __all__ = [
+    "AgentSettings",
     "AlertSettings",
     "ArbitrageSettings",
     "AutoSettings",

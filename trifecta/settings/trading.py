@@ -65,6 +65,20 @@ class AutoSettings(BaseModel, extra="forbid"):
     """An arbitrage must be less risky."""
 
 
+class AgentSettings(BaseModel, extra="forbid"):
+    """How agents learn from outcomes, and what history must show before one acts."""
+
+    alpha: float = Field(0.1, gt=0, le=1)
+    """Share of the way that a value moves towards an outcome."""
+    gamma: float = Field(0.9, ge=0, lt=1)
+    epsilon: float = Field(0.1, ge=0, le=1)
+    """How often an agent draws its action instead of choosing it."""
+    min_outcomes: int = Field(100, ge=30)
+    """Decided outcomes before an agent may act."""
+    error: float = Field(0.05, gt=0, lt=0.5)
+    """How probable it may be that an agent ever acts though it is no better than to execute all, or none."""
+
+
 class TradeSettings(BaseModel, extra="forbid"):
     """How orders are filled and what is traded with."""
 
@@ -91,6 +105,7 @@ class TradeSettings(BaseModel, extra="forbid"):
     """How many ATR behind the best price a forex stop follows; 0: it stays where it is."""
     binary_tie: Literal["refund", "lose"] = "refund"
     """What a binary contract pays that ends where it began: its stake, or nothing."""
+    agents: AgentSettings = AgentSettings()
     live: LiveSettings = LiveSettings()
     credentials: dict[str, KeySettings] = {}
 
