@@ -1,6 +1,6 @@
 """A process that trades at a signed venue and is killed by signal 9, again and again.
 
-    python -m tests.trade.trader <ledger url> <venue url> <trades>
+    python -m tests.trade.trader <venue> <ledger url> <venue url> <trades>
 
 Each trade is made by a forked child that first reconciles, as after a restart, and dies at one of its steps: the k-th
 statement to the ledger, or before or after the k-th request to the venue. k goes through all of them.
@@ -15,27 +15,26 @@ from typing import Any
 
 from sqlalchemy import event
 
-from tests.trade.trading import BTC, LOOSE, Floor, floor
+from tests.trade.trading import LOOSE, Floor, floor
+from tests.trade.venue import gateway_to, terms
 from trifecta.clock import SystemClock
-from trifecta.emulator.accounts import KEY, SECRET
-from trifecta.trade.gateways.binance import Binance
-from trifecta.trade.gateways.live import Access
+from trifecta.trade.gateways.gateway import Gateway
 from warehouse.ledger import Ledger
 
-RECV_WINDOW_MS = 1_000
+WINDOW_S = 1.0
 STEPS, STRIDE = 80, 7  # without a common factor: a few kills are spread out, eighty are everywhere
 LIMITS = LOOSE.model_copy(update={"stale_s": 3600})
 
 
-def opened(ledger: Ledger, base_url: str) -> tuple[Floor, Binance]:
+def opened(ledger: Ledger, base_url: str, venue: str = "binance") -> tuple[Floor, Gateway]:
     """Everything between a proposal and the venue, on the machine's clock."""
     clock = SystemClock()
-    gateway = Binance(Access(KEY, SECRET, base_url=base_url), clock, RECV_WINDOW_MS)
-    own = floor(ledger, LIMITS, gateways={"binance": gateway}, clock=clock)  # type: ignore[arg-type]
+    gateway = gateway_to(venue, base_url, clock, WINDOW_S)
+    own = floor(ledger, LIMITS, gateways={venue: gateway}, clock=clock, known=(terms(venue),))  # type: ignore[arg-type]
     return own, gateway
 
 
-def _die_at(step: int, ledger: Ledger, gateway: Binance) -> None:
+def _die_at(step: int, ledger: Ledger, gateway: Gateway) -> None:
     left = [step]
 
     def count(*_: object) -> None:
@@ -44,7 +43,8 @@ def _die_at(step: int, ledger: Ledger, gateway: Binance) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     event.listen(ledger.engine, "before_cursor_execute", count)
-    fetch = gateway._exchange.fetch
+    exchange: Any = gateway._exchange  # type: ignore[attr-defined]
+    fetch = exchange.fetch
 
     def counted(*arguments: Any, **named: Any) -> Any:
         count()
@@ -52,23 +52,23 @@ def _die_at(step: int, ledger: Ledger, gateway: Binance) -> None:
         count()
         return answer
 
-    gateway._exchange.fetch = counted
+    exchange.fetch = counted
 
 
-def _child(url: str, base_url: str, number: int) -> None:
+def _child(venue: str, url: str, base_url: str, number: int) -> None:
     with Ledger(url) as ledger:
-        own, gateway = opened(ledger, base_url)
+        own, gateway = opened(ledger, base_url, venue)
         own.oms.reconcile()
         _die_at(1 + number * STRIDE % STEPS, ledger, gateway)
-        own.trade(f"trade {number}", own.ask(BTC, "BUY" if number % 3 else "SELL", f"0.{1 + number % 9}"))
+        own.trade(f"trade {number}", own.ask(terms(venue), "BUY" if number % 3 else "SELL", f"0.{1 + number % 9}"))
 
 
-def main(url: str, base_url: str, trades: int) -> None:
+def main(venue: str, url: str, base_url: str, trades: int) -> None:
     killed = 0
     for number in range(trades):
         child = os.fork()
         if child == 0:
-            _child(url, base_url, number)
+            _child(venue, url, base_url, number)
             os._exit(0)
         _, status = os.waitpid(child, 0)
         killed += os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
@@ -78,4 +78,4 @@ def main(url: str, base_url: str, trades: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

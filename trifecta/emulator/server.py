@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from trifecta.emulator import control, mt5_remote, signals, socket, trading
-from trifecta.emulator.accounts import Accounts
+from trifecta.emulator.binance_account import BinanceAccount
 from trifecta.emulator.chain import PRICE as CHAIN_PRICE
 from trifecta.emulator.chain_node import ChainNode
 from trifecta.emulator.config import EmulatorConfig, EmulatorError, Fault, FaultKind, MarketName
@@ -72,6 +72,7 @@ class Emulator:
         self.source = self._source()
         self.chain = ChainNode(config.chain, self._weth_price) if config.chain is not None else None
         self.exchanges = self._exchanges()
+        self.accounts = {name: service.private.account for name, service in self.exchanges.services.items()}
         self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=SHUTDOWN_S)
 
     async def start(self) -> None:
@@ -89,7 +90,8 @@ class Emulator:
         self._tasks = [asyncio.create_task(self.source.run(self._now_ms))]
         self._tasks += [asyncio.create_task(self._inject_later(fault)) for fault in self.config.faults]
         self._tasks.append(asyncio.create_task(self.exchanges.run(self.config.slice_s)))
-        self._markets = {self._tasks[0], self._tasks[-1]}
+        self._tasks.append(asyncio.create_task(self._match_resting()))
+        self._markets = {self._tasks[0], *self._tasks[-2:]}
         if self.chain is not None:
             self._tasks.append(asyncio.create_task(self.chain.run()))
 
@@ -218,6 +220,13 @@ class Emulator:
         await asyncio.sleep(fault.at_s)
         self.inject(fault)
 
+    async def _match_resting(self) -> None:
+        """Lets orders that rest meet what the market has become."""
+        while True:
+            for account in self.accounts.values():
+                account.meet_market()
+            await asyncio.sleep(self.config.slice_s)
+
     def _app(self) -> web.Application:
         app = web.Application()
         app.on_response_prepare.append(_label)
@@ -234,8 +243,10 @@ class Emulator:
         if self.chain is not None:
             self.chain.add_routes(app)
         if MarketName.SPOT in self.hubs:
-            accounts = Accounts(self.source.listings[MarketName.SPOT], self._server_ms(MarketName.SPOT))
-            trading.add_routes(app, accounts)
+            binance = BinanceAccount(self.source.listings[MarketName.SPOT], self._server_ms(MarketName.SPOT))
+            trading.add_binance(app, binance)
+            self.accounts["binance"] = binance.account
+        trading.add_control(app, self.accounts)
         return app
 
     def _weth_price(self) -> float:

@@ -49,7 +49,7 @@ class Coinbase:
             "/api/v3/brokerage/market/product_book": self._depth,
             "/api/v3/brokerage/market/products/{product}/ticker": self._latest,
             "/api/v3/brokerage/time": self._time,
-            "/v2/time": lambda request: {"data": {"iso": _iso(self._now_ms()), "epoch": self._now_ms() // 1000}},
+            "/v2/time": lambda request: {"data": {"iso": iso(self._now_ms()), "epoch": self._now_ms() // 1000}},
             "/v2/currencies": lambda request: {"data": [{"id": "USD", "name": "US Dollar", "min_size": "0.01"}]},
             "/v2/currencies/crypto": self._currencies,
             "/v2/exchange-rates": lambda request: {"data": {"currency": "USD", "rates": {"USD": "1"}}},
@@ -84,7 +84,7 @@ class Coinbase:
         updates = [
             {
                 "side": side,
-                "event_time": _iso(change.ts_ms),
+                "event_time": iso(change.ts_ms),
                 "price_level": own.price_text(price),
                 "new_quantity": own.qty_text(qty),
             }
@@ -103,7 +103,7 @@ class Coinbase:
         return None
 
     def _message(self, client: Client, channel: str, ts_ms: int, events: list[dict[str, Any]]) -> str:
-        head = {"channel": channel, "client_id": "", "timestamp": _iso(ts_ms)}
+        head = {"channel": channel, "client_id": "", "timestamp": iso(ts_ms)}
         return _text({**head, "sequence_num": client.next_sequence(), "events": events})
 
     def _products(self, request: web.Request) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class Coinbase:
 
     def _time(self, request: web.Request) -> dict[str, Any]:
         now_ms = self._now_ms()
-        return {"iso": _iso(now_ms), "epochSeconds": str(now_ms // 1000), "epochMillis": str(now_ms)}
+        return {"iso": iso(now_ms), "epochSeconds": str(now_ms // 1000), "epochMillis": str(now_ms)}
 
     def _depth(self, request: web.Request) -> Any:
         book = self.exchange.books.get(request.query.get("product_id", ""))
@@ -133,7 +133,7 @@ class Coinbase:
             name: [{"price": own.price_text(price), "size": own.qty_text(qty)} for price, qty in side]
             for name, side in (("bids", bids), ("asks", asks))
         }
-        return {"pricebook": {"product_id": own.symbol, **sides, "time": _iso(book.ts_ms)}}
+        return {"pricebook": {"product_id": own.symbol, **sides, "time": iso(book.ts_ms)}}
 
     def _latest(self, request: web.Request) -> Any:
         book = self.exchange.books.get(request.match_info["product"])
@@ -156,7 +156,7 @@ def _describe_trade(own: Listed, trade: Trade) -> dict[str, Any]:
         "price": own.price_text(trade.price),
         "size": own.qty_text(trade.qty),
         "side": "BUY" if trade.buyer_maker else "SELL",  # the maker's
-        "time": _iso(trade.ts_ms),
+        "time": iso(trade.ts_ms),
     }
 
 
@@ -202,6 +202,7 @@ def _text(message: dict[str, Any]) -> str:
     return msgspec.json.encode(message).decode()
 
 
-def _iso(ts_ms: int) -> str:
+def iso(ts_ms: int) -> str:
+    """A time as the venue writes it."""
     seconds, milliseconds = divmod(ts_ms, 1000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}000000Z"

@@ -49,7 +49,7 @@ class Kraken:
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
-        self._by_pair = {_pair(book.listed): book for book in exchange.books.values()}
+        self._by_pair = {pair_name(book.listed): book for book in exchange.books.values()}
 
     def socket_path(self) -> str:
         return "/v2"
@@ -145,7 +145,7 @@ class Kraken:
             name: [[own.price_text(p), own.qty_text(q), ts] for p, q in side]
             for name, side in (("bids", bids), ("asks", asks))
         }
-        return _ok({_pair(own): sides})
+        return _ok({pair_name(own): sides})
 
     def _trades(self, request: web.Request) -> dict[str, Any]:
         book = self._by_pair.get(request.query.get("pair", ""))
@@ -156,7 +156,7 @@ class Kraken:
             [own.price_text(t.price), own.qty_text(t.qty), t.ts_ms / 1000, "s" if t.buyer_maker else "b", "m", "", t.id]
             for t in found
         ]
-        return _ok({_pair(own): rows, "last": str(found[-1].ts_ms * 1_000_000) if found else "0"})
+        return _ok({pair_name(own): rows, "last": str(found[-1].ts_ms * 1_000_000) if found else "0"})
 
     def _now_ms(self) -> int:
         return max(book.ts_ms for book in self._by_pair.values())
@@ -174,7 +174,8 @@ def checksum(book: Book) -> int:
     return crc32("".join(digits).encode())
 
 
-def _pair(own: Listed) -> str:
+def pair_name(own: Listed) -> str:
+    """A pair as REST names it."""
     return f"{OLD_NAMES.get(own.base, own.base)}{own.quote}"
 
 

@@ -72,7 +72,7 @@ class Okx:
     def change(self, client: Client, book: Book, change: Change) -> str:
         own = book.listed
         bids, asks = (
-            ",".join(f'["{_number(p)}","{_number(q)}","0","{1 if q else 0}"]' for p, q in side)
+            ",".join(f'["{number_text(p)}","{number_text(q)}","0","{1 if q else 0}"]' for p, q in side)
             for side in (change.bids, change.asks)
         )
         action = "snapshot" if change.whole else "update"
@@ -86,7 +86,7 @@ class Okx:
         own, side = book.listed, "sell" if trade.buyer_maker else "buy"
         return (
             f'{{"arg":{{"channel":"trades","instId":"{own.symbol}"}},"data":[{{"instId":"{own.symbol}",'
-            f'"tradeId":"{trade.id}","px":"{_number(trade.price)}","sz":"{_number(trade.qty)}","side":"{side}",'
+            f'"tradeId":"{trade.id}","px":"{number_text(trade.price)}","sz":"{number_text(trade.qty)}","side":"{side}",'
             f'"ts":"{trade.ts_ms}","count":"1"}}]}}'
         )
 
@@ -116,7 +116,7 @@ class Okx:
             return {"code": "51001", "msg": "Instrument ID doesn't exist.", "data": []}
         bids, asks = book.depth(int(request.query.get("sz", "1")))
         sides = {
-            name: [[_number(price), _number(qty), "0", "1"] for price, qty in side]
+            name: [[number_text(price), number_text(qty), "0", "1"] for price, qty in side]
             for name, side in (("bids", bids), ("asks", asks))
         }
         return _ok([{**sides, "ts": str(book.ts_ms), "seqId": book.change_id}])
@@ -130,8 +130,8 @@ class Okx:
             {
                 "instId": book.listed.symbol,
                 "tradeId": str(trade.id),
-                "px": _number(trade.price),
-                "sz": _number(trade.qty),
+                "px": number_text(trade.price),
+                "sz": number_text(trade.qty),
                 "side": "sell" if trade.buyer_maker else "buy",
                 "ts": str(trade.ts_ms),
             }
@@ -146,7 +146,7 @@ class Okx:
         ((bid, bid_qty),), ((ask, ask_qty),) = book.depth(1)
         last = book.trades.last
         told = {"bidPx": bid, "bidSz": bid_qty, "askPx": ask, "askSz": ask_qty, "last": last.price if last else bid}
-        numbers = {name: _number(value) for name, value in told.items()}
+        numbers = {name: number_text(value) for name, value in told.items()}
         return _ok([{"instType": "SPOT", "instId": book.listed.symbol, **numbers, "ts": str(book.ts_ms)}])
 
     def _now_ms(self) -> int:
@@ -156,11 +156,12 @@ class Okx:
 def checksum(bids: Levels, asks: Levels) -> int:
     """Signed CRC32 of the best bids and asks in turn, price:size joined with colons."""
     pairs = [level for pair in zip_longest(bids, asks) for level in pair if level is not None]
-    summed = crc32(":".join(f"{_number(price)}:{_number(qty)}" for price, qty in pairs).encode())
+    summed = crc32(":".join(f"{number_text(price)}:{number_text(qty)}" for price, qty in pairs).encode())
     return summed - 2**32 if summed >= 2**31 else summed
 
 
-def _number(value_e8: int) -> str:
+def number_text(value_e8: int) -> str:
+    """A number without zeros at its end."""
     sign, value = ("-", -value_e8) if value_e8 < 0 else ("", value_e8)
     whole, fraction = divmod(value, E8)
     return f"{sign}{whole}.{fraction:08d}".rstrip("0").rstrip(".")
@@ -181,7 +182,7 @@ def _describe(own: Listed) -> dict[str, Any]:
         "instType": "SPOT",
         "lever": "10",
         "listTime": "1548133413000",
-        "lotSz": _number(own.lot_e8),
+        "lotSz": number_text(own.lot_e8),
         "maxLmtSz": "9999999999",
         "maxMktSz": "1000000",
         "minSz": SMALLEST[own.base],
@@ -190,7 +191,7 @@ def _describe(own: Listed) -> dict[str, Any]:
         "settleCcy": "",
         "state": "live",
         "stk": "",
-        "tickSz": _number(own.tick_e8),
+        "tickSz": number_text(own.tick_e8),
         "uly": "",
     }
 

@@ -8,8 +8,10 @@ from typing import Any, Protocol
 import msgspec
 from aiohttp import WSMsgType, web
 
+from trifecta.emulator.account import TimedOutError
 from trifecta.emulator.config import Fault, FaultKind
 from trifecta.emulator.exchanges.market import Book, Change, Exchange
+from trifecta.emulator.exchanges.private import AnswerError, Asked, SpokenAccount
 from trifecta.emulator.faults import Faults
 from trifecta.emulator.frames import Trade
 
@@ -79,8 +81,9 @@ class Client:
 class Service:
     """One exchange's clients, and the faults on the way to them."""
 
-    def __init__(self, spoken: Spoken, faults: Faults, now_ms: Callable[[], int]) -> None:
+    def __init__(self, spoken: Spoken, private: SpokenAccount, faults: Faults, now_ms: Callable[[], int]) -> None:
         self.spoken = spoken
+        self.private = private
         self.name = spoken.exchange.character.name
         self.clients: dict[Client, None] = {}
         self.sent = 0
@@ -90,7 +93,11 @@ class Service:
 
     def routes(self) -> list[web.RouteDef]:
         rest = [web.get(f"/{self.name}{path}", self._handler(answer)) for path, answer in self.spoken.rest().items()]
-        return [*rest, web.get(f"/{self.name}{self.spoken.socket_path()}", self._serve)]
+        signed = [
+            web.route(method, f"/{self.name}{path}", self._trading(answer))
+            for (method, path), answer in self.private.endpoints().items()
+        ]
+        return [*rest, *signed, web.get(f"/{self.name}{self.spoken.socket_path()}", self._serve)]
 
     def drop_all(self) -> None:
         for client in list(self.clients):
@@ -165,15 +172,40 @@ class Service:
 
     def _handler(self, answer: Answer) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:
-            fault = self._faults.next_http(self.name, request.path, "")
-            if fault is not None:
-                if fault.kind is FaultKind.TIMEOUT:
-                    await asyncio.sleep(fault.duration_s)
-                status = {FaultKind.HTTP_429: 429, FaultKind.TIMEOUT: 504}.get(fault.kind, fault.status)
-                return web.Response(status=status, text="Service Unavailable")  # as a proxy in front of a venue says it
-            return web.Response(body=msgspec.json.encode(answer(request)), content_type="application/json")
+            return await self._faulty(request) or _json(answer(request))
 
         return handle
+
+    def _trading(self, answer: Callable[[Asked], Any]) -> Callable[[web.Request], Any]:
+        """Answers a request once its signature is checked."""
+
+        async def handle(request: web.Request) -> web.Response:
+            failed = await self._faulty(request)
+            if failed is not None:
+                return failed
+            path, query = request.path.removeprefix(f"/{self.name}"), request.rel_url.raw_query_string
+            asked = Asked(request.method, path, query, await request.text(), request.headers)
+            try:
+                self.private.check(asked)
+                return _json(answer(asked))
+            except AnswerError as error:
+                if isinstance(error.body, str):
+                    return web.Response(status=error.status, text=error.body)
+                return _json(error.body, error.status)
+            except TimedOutError:
+                return web.Response(status=504, text="Gateway Time-out")
+
+        return handle
+
+    async def _faulty(self, request: web.Request) -> web.Response | None:
+        """The answer of a request that meets a fault, as a proxy in front of a venue says it."""
+        fault = self._faults.next_http(self.name, request.path, "")
+        if fault is None:
+            return None
+        if fault.kind is FaultKind.TIMEOUT:
+            await asyncio.sleep(fault.duration_s)
+        status = {FaultKind.HTTP_429: 429, FaultKind.TIMEOUT: 504}.get(fault.kind, fault.status)
+        return web.Response(status=status, text="Service Unavailable")
 
     async def _serve(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(compress=False)
@@ -193,3 +225,7 @@ class Service:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
         return socket
+
+
+def _json(value: Any, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")

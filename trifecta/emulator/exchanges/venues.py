@@ -9,15 +9,21 @@ from aiohttp import web
 
 from trifecta.emulator.config import EmulatorError, Fault, FaultKind
 from trifecta.emulator.exchanges import coinbase, kraken, okx
+from trifecta.emulator.exchanges.coinbase_account import CoinbaseAccount
 from trifecta.emulator.exchanges.dislocations import Dislocation, Dislocations
+from trifecta.emulator.exchanges.kraken_account import KrakenAccount
 from trifecta.emulator.exchanges.market import Exchange
+from trifecta.emulator.exchanges.okx_account import OkxAccount
+from trifecta.emulator.exchanges.private import SpokenAccount
 from trifecta.emulator.exchanges.protocol import Service, Spoken
 from trifecta.emulator.faults import Faults
 
-SPEAKERS: dict[str, tuple[Any, Callable[[Exchange], Spoken]]] = {
-    "kraken": (kraken, kraken.Kraken),
-    "coinbase": (coinbase, coinbase.Coinbase),
-    "okx": (okx, okx.Okx),
+SPEAKERS: dict[
+    str, tuple[Any, Callable[[Exchange], Spoken], Callable[[Exchange, Callable[[], int]], SpokenAccount]]
+] = {
+    "kraken": (kraken, kraken.Kraken, KrakenAccount),
+    "coinbase": (coinbase, coinbase.Coinbase, CoinbaseAccount),
+    "okx": (okx, okx.Okx, OkxAccount),
 }
 BEAT_MS = 1_000
 MOST_BEHIND_S = 0.5  # a stalled machine makes up for no more than this
@@ -48,10 +54,11 @@ class Exchanges:
         self._beat_ms = 0
         self.services: dict[str, Service] = {}
         for name in names:
-            speaker, spoken = SPEAKERS[name]
+            speaker, spoken, private = SPEAKERS[name]
             exchange = Exchange(speaker.CHARACTER, speaker.listed(bases), folder, seed)
             if exchange.books:
-                self.services[name] = Service(spoken(exchange), faults, now_ms)
+                account = private(exchange, _skewed(name, faults, now_ms))
+                self.services[name] = Service(spoken(exchange), account, faults, now_ms)
         self.advance(self._last_ms)
 
     def routes(self) -> list[web.RouteDef]:
@@ -117,3 +124,8 @@ class Exchanges:
             }
             for name, service in self.services.items()
         }
+
+
+def _skewed(name: str, faults: Faults, now_ms: Callable[[], int]) -> Callable[[], int]:
+    """The exchange's own clock."""
+    return lambda: now_ms() + faults.skew_ms(name)

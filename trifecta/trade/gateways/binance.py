@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +11,7 @@ import ccxt
 from trifecta.clock import NS_PER_MS, Clock
 from trifecta.errors import TransientError, VenueRefusedError
 from trifecta.market.orders import Fill, Liquidity, Order, OrderStatus, OrderType
+from trifecta.trade.gateways.answers import named, told
 from trifecta.trade.gateways.gateway import Report
 from trifecta.trade.gateways.live import Access, reach
 
@@ -59,45 +59,45 @@ class Binance:
         if order.type is OrderType.LIMIT and order.price is not None:
             asked |= {"price": format(order.price, "f"), "timeInForce": order.time_in_force.value}
         sent_ns = order.sent_at if order.sent_at is not None else self._clock.now_ns()
-        with _told(refusals=True):
-            told = self._ask(self._exchange.privatePostOrder, asked, sent_ns)
-        return self._report(order, told)
+        with told(named):
+            answer = self._ask(self._exchange.privatePostOrder, asked, sent_ns)
+        return self._report(order, answer)
 
     def find(self, order: Order) -> Report | None:
         try:
-            with _told(refusals=True):
+            with told(named):
                 asked = {"symbol": order.symbol, "origClientOrderId": order.client_order_id}
-                told = self._ask(self._exchange.privateGetOrder, asked)
+                answer = self._ask(self._exchange.privateGetOrder, asked)
         except VenueRefusedError as error:
             if any(code in str(error) for code in _UNKNOWN_ORDER):
                 return None
             raise TransientError(f"order {order.client_order_id} cannot be asked for: {error}") from error
-        return self._report(order, told)
+        return self._report(order, answer)
 
     def cancel(self, order: Order) -> None:
-        with _told(refusals=True):
+        with told(named):
             asked = {"symbol": order.symbol, "origClientOrderId": order.client_order_id}
             self._ask(self._exchange.privateDeleteOrder, asked)
 
     def open_orders(self) -> Sequence[str]:
-        with _told():
+        with told():
             return [str(order["clientOrderId"]) for order in self._ask(self._exchange.privateGetOpenOrders, {})]
 
     def balances(self) -> Mapping[str, Decimal]:
-        with _told():
+        with told():
             rows = self._ask(self._exchange.privateGetAccount, {})["balances"]
         return {row["asset"]: Decimal(row["free"]) + Decimal(row["locked"]) for row in rows}
 
-    def _report(self, order: Order, told: Mapping[str, Any]) -> Report:
-        filled = Decimal(str(told["executedQty"]))
-        status = _STATUS.get(str(told["status"]), OrderStatus.OPEN)
-        return Report(str(told["orderId"]), status, filled, self._fills(order, told) if filled else ())
+    def _report(self, order: Order, answer: Mapping[str, Any]) -> Report:
+        filled = Decimal(str(answer["executedQty"]))
+        status = _STATUS.get(str(answer["status"]), OrderStatus.OPEN)
+        return Report(str(answer["orderId"]), status, filled, self._fills(order, answer) if filled else ())
 
-    def _fills(self, order: Order, told: Mapping[str, Any]) -> tuple[Fill, ...]:
+    def _fills(self, order: Order, answer: Mapping[str, Any]) -> tuple[Fill, ...]:
         """Every fill with its own id and fee. What cannot be read now is read when the OMS asks again."""
         try:
-            with _told():
-                asked = {"symbol": order.symbol, "orderId": told["orderId"]}
+            with told():
+                asked = {"symbol": order.symbol, "orderId": answer["orderId"]}
                 rows = self._ask(self._exchange.privateGetMyTrades, asked)
         except TransientError:
             return ()
@@ -119,18 +119,3 @@ def _fill(row: Mapping[str, Any]) -> Fill:
         ts_event=int(row["time"]) * NS_PER_MS,
         liquidity=Liquidity.MAKER if maker else Liquidity.TAKER,
     )
-
-
-@contextmanager
-def _told(*, refusals: bool = False) -> Iterator[None]:
-    """ccxt's errors as ours: what the venue refused for good, and what nobody knows."""
-    try:
-        yield
-    except (ccxt.NetworkError, ccxt.OperationFailed) as error:
-        raise TransientError(_short(error)) from error
-    except ccxt.BaseError as error:
-        raise (VenueRefusedError if refusals else TransientError)(_short(error)) from error
-
-
-def _short(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error)[:200]}"

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from trifecta.errors import SettingsError
-from trifecta.settings import Settings, is_loopback
+from trifecta.settings import Market, Settings, is_loopback
 
 ACKNOWLEDGEMENT = "orders cost real money"
 
@@ -21,6 +21,7 @@ class Access:
     secret: str = field(repr=False)
     sandbox: bool = True
     base_url: str = ""
+    password: str = field(default="", repr=False)
 
 
 def access(settings: Settings, venue: str) -> Access:
@@ -50,7 +51,16 @@ def access(settings: Settings, venue: str) -> Access:
             raise SettingsError(f"live trading at {venue} is refused: {what} is missing or does not allow it; {remedy}")
     if keys is None:
         raise SettingsError(f"live trading at {venue} is refused: no credentials")
-    return Access(keys.api_key.get_secret_value(), keys.secret.get_secret_value(), keys.sandbox)
+    base_url = emulator_url(settings, venue)
+    secrets = keys.api_key.get_secret_value(), keys.secret.get_secret_value()
+    return Access(*secrets, keys.sandbox, base_url, keys.password.get_secret_value())
+
+
+def emulator_url(settings: Settings, venue: str) -> str:
+    """Where the emulator is this venue; empty on the live market. Prices that are simulated move no real money."""
+    if settings.market is Market.LIVE:
+        return ""
+    return settings.emulator_url if venue == "binance" else f"{settings.emulator_url}/{venue}"
 
 
 def reach(exchange: Any, told: Access) -> None:
@@ -60,11 +70,17 @@ def reach(exchange: Any, told: Access) -> None:
         SettingsError: a sandbox's key, and an address that is not known to be a sandbox.
     """
     tested = {urlsplit(url).hostname for url in _strings(exchange.urls.get("test"))}
+    produced = {urlsplit(url).hostname for url in _strings(exchange.urls["api"])}
     if told.base_url:
         exchange.urls["api"] = _rewritten(exchange.urls["api"], told.base_url)
     elif told.sandbox:
         if not tested:
             raise SettingsError(f"{exchange.id} has no sandbox: set trade.credentials.{exchange.id}.sandbox = false")
+        if tested & produced:
+            raise SettingsError(
+                f"{exchange.id} keeps its sandbox at its production address: nothing is started; "
+                f"try at the emulator, or set trade.credentials.{exchange.id}.sandbox = false"
+            )
         exchange.set_sandbox_mode(True)
     if told.sandbox:
         check_sandboxed(exchange, tested)
@@ -92,4 +108,4 @@ def _rewritten(urls: Any, base_url: str) -> Any:
     if isinstance(urls, dict):
         return {name: _rewritten(value, base_url) for name, value in urls.items()}
     there, parts = urlsplit(base_url), urlsplit(urls)
-    return urlunsplit((there.scheme, there.netloc, parts.path, parts.query, ""))
+    return urlunsplit((there.scheme, there.netloc, there.path.rstrip("/") + parts.path, parts.query, ""))
