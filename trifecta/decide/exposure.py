@@ -14,7 +14,7 @@ from trifecta.clock import NS_PER_S
 from trifecta.decide.portfolio import Valuation
 from trifecta.market.money import ZERO, share
 from trifecta.market.orders import Draft, OrderSide, OrderStatus, Terms
-from warehouse.ledger import marks, orders
+from warehouse.ledger import balances, marks, orders
 
 MARK_FRESH_S = 60
 _OWN = orders.c.portfolio == bindparam("portfolio")
@@ -34,6 +34,12 @@ _MOVED = (
 )
 _MARK = select(marks.c.price).where(
     marks.c.venue == bindparam("venue"), marks.c.symbol == bindparam("symbol"), marks.c.ts_ns > bindparam("since_ns")
+)
+_CASH = select(balances.c.amount).where(
+    balances.c.portfolio == bindparam("portfolio"),
+    balances.c.account == "cash",
+    balances.c.venue == bindparam("venue"),
+    balances.c.currency == bindparam("currency"),
 )
 
 
@@ -90,6 +96,8 @@ def oversold(connection: Connection, portfolio: str, drafts: Sequence[Draft], va
     owned: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
     for position in valuation.positions:
         owned[position.venue, position.base] += position.qty
+    for venue, asset in wanted:  # what another market of the venue paid in this currency
+        owned[venue, asset] += _cash(connection, portfolio, venue, asset)
     for row in _living(connection, portfolio):
         if row.side == OrderSide.SELL:
             owned[row.venue, row.base] -= row.qty - row.filled_qty
@@ -97,6 +105,11 @@ def oversold(connection: Connection, portfolio: str, drafts: Sequence[Draft], va
         if qty > owned[venue, asset]:
             return f"selling {qty} {asset} at {venue} takes more than the {owned[venue, asset]} that are free there"
     return None
+
+
+def _cash(connection: Connection, portfolio: str, venue: str, currency: str) -> Decimal:
+    asked = {"portfolio": portfolio, "venue": venue, "currency": currency}
+    return sum(connection.execute(_CASH, asked).scalars(), ZERO)
 
 
 def twin(connection: Connection, portfolio: str, drafts: Iterable[Draft], since_ns: int) -> str | None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from trifecta.clock import Clock
 from trifecta.decide.decisions import Decision, Outcome, Stage, attempts, decision_id, record, traded
-from trifecta.decide.risk import Approved, Proposal, Refused, Risk
+from trifecta.decide.risk import Proposal, Refused, Risk
 from trifecta.market.orders import Draft, Order
 from trifecta.trade import store
 from trifecta.trade.oms import Oms
@@ -69,6 +69,14 @@ class Desk:
             intended = self._oms.intend(connection, verdict)
         return Traded(decision, None, tuple(self._oms.send(order.client_order_id) for order in intended))
 
+    def skip(self, request: Request, reason: str) -> str:
+        """Records that a stage before risk did not want to trade; the id of that decision."""
+        with self._ledger.begin() as connection:
+            attempt = attempts(connection, request.portfolio, request.opportunity_id)
+            own = decision_id(request.portfolio, request.opportunity_id, attempt)
+            record(connection, _decision(own, request, Outcome.SKIPPED, reason, request.stages, self._clock.now_ns()))
+        return own
+
     def _decide(self, connection: Connection, request: Request) -> Traded:
         before = traded(connection, request.portfolio, request.opportunity_id)
         if before is not None:
@@ -81,7 +89,11 @@ class Desk:
         if isinstance(verdict, Refused):
             attempt = attempts(connection, request.portfolio, request.opportunity_id)
             own = decision_id(request.portfolio, request.opportunity_id, attempt)
-        record(connection, _decision(own, request, verdict, now_ns, took_ns))
+        outcome, reason = Outcome.APPROVED, ""
+        if isinstance(verdict, Refused):
+            outcome, reason = Outcome.REFUSED, f"{verdict.rule}: {verdict.reason}"
+        risk = Stage("risk", outcome.value, took_ns, {"reason": reason} if reason else {})
+        record(connection, _decision(own, request, outcome, reason, (*request.stages, risk), now_ns))
         if isinstance(verdict, Refused):
             return Traded(own, verdict, ())
         return Traded(own, None, tuple(self._oms.intend(connection, verdict)))
@@ -99,12 +111,9 @@ def _proposal(decision: str, request: Request) -> Proposal:
     )
 
 
-def _decision(own: str, request: Request, verdict: Approved | Refused, now_ns: int, took_ns: int) -> Decision:
-    refused = isinstance(verdict, Refused)
-    outcome, reason = Outcome.APPROVED, ""
-    if isinstance(verdict, Refused):
-        outcome, reason = Outcome.REFUSED, f"{verdict.rule}: {verdict.reason}"
-    stage = Stage("risk", outcome.value, took_ns, {"reason": reason} if refused else {})
+def _decision(
+    own: str, request: Request, outcome: Outcome, reason: str, stages: Sequence[Stage], now_ns: int
+) -> Decision:
     return Decision(
         id=own,
         opportunity_id=request.opportunity_id,
@@ -117,5 +126,5 @@ def _decision(own: str, request: Request, verdict: Approved | Refused, now_ns: i
         outcome=outcome,
         reason=reason,
         inputs=request.inputs,
-        stages=(*request.stages, stage),
+        stages=stages,
     )

@@ -19,8 +19,8 @@ _OWN = orders.c.decision_id == bindparam("own")
 _LIVING = select(func.count()).where(_OWN, orders.c.status.in_([OrderStatus.PENDING.value, OrderStatus.OPEN.value]))
 _FILLS = (
     select(
-        fills.c.venue, fills.c.side, fills.c.qty, fills.c.price, fills.c.notional, fills.c.fee, fills.c.fee_currency,
-        orders.c.base, orders.c.quote,
+        fills.c.venue, fills.c.symbol, fills.c.side, fills.c.qty, fills.c.price, fills.c.notional, fills.c.fee,
+        fills.c.fee_currency, orders.c.base, orders.c.quote,
     )
     .join_from(fills, orders, fills.c.client_order_id == orders.c.client_order_id)
     .where(_OWN)
@@ -62,24 +62,26 @@ def close(connection: Connection, decision_id: str, valuation: Valuation, curren
 
 
 def _result(connection: Connection, decision_id: str, valuation: Valuation) -> Result | None:
-    """None while something is held or owed at any venue, and where nothing was filled."""
+    """None while something is held or owed in any market, and where nothing was filled."""
     rows = connection.execute(_FILLS, {"own": decision_id}).all()
-    net: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+    net: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    held: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
     traded: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
     last: dict[str, tuple[Decimal, str]] = {}
     fees = ZERO
     for row in rows:
         sign = OrderSide(row.side).sign
-        here = (row.venue, row.base)
-        net[here] += sign * row.qty
-        net[row.venue, row.quote] -= sign * row.notional
-        net[row.venue, row.fee_currency] -= row.fee
+        here = (row.venue, row.symbol)
+        held[here] += sign * row.qty - (row.fee if row.fee_currency == row.base else ZERO)
         traded[here] = max(traded[here], row.qty)
+        net[row.base] += sign * row.qty
+        net[row.quote] -= sign * row.notional
+        net[row.fee_currency] -= row.fee
         last[row.base] = (row.price, row.quote)
         fees += _value(row.fee, row.fee_currency, last, valuation)
-    if not rows or any(abs(net[held]) > DUST * most for held, most in traded.items()):
+    if not rows or any(abs(held[place]) > DUST * most for place, most in traded.items()):
         return None
-    return Result(sum((_value(amount, asset, last, valuation) for (_, asset), amount in net.items()), ZERO), fees)
+    return Result(sum((_value(amount, asset, last, valuation) for asset, amount in net.items()), ZERO), fees)
 
 
 def _value(amount: Decimal, asset: str, last: dict[str, tuple[Decimal, str]], valuation: Valuation) -> Decimal:

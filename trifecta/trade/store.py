@@ -86,7 +86,8 @@ def get(connection: Connection, order_id: str) -> Order:
 
 def of_decision(connection: Connection, decision_id: str) -> Sequence[Order]:
     """The decision's orders, in the order they were intended."""
-    own = select(*_COLUMNS).where(orders.c.decision_id == decision_id).order_by(orders.c.client_order_id)
+    number = (func.length(orders.c.client_order_id), orders.c.client_order_id)  # -9 comes before -10
+    own = select(*_COLUMNS).where(orders.c.decision_id == decision_id).order_by(*number)
     return [_order(row) for row in connection.execute(own)]
 
 
@@ -100,6 +101,11 @@ def unsettled(connection: Connection, venues: Iterable[str], done_after_ns: int)
     recent = or_(orders.c.status.in_(_LIVING), orders.c.done_at > done_after_ns)
     asked = select(*_COLUMNS).where(orders.c.venue.in_(list(venues)), recent).order_by(orders.c.intended_at)
     return [_order(row) for row in connection.execute(asked)]
+
+
+def living_venues(connection: Connection) -> Sequence[str]:
+    """Venues at which an order is not done."""
+    return list(connection.execute(select(orders.c.venue).where(orders.c.status.in_(_LIVING)).distinct()).scalars())
 
 
 def claim(connection: Connection, order_id: str, now_ns: int) -> Order | None:

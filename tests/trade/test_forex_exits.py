@@ -1,0 +1,161 @@
+"""A forex position ends at its take profit or stop, trails where asked to, and a restart changes nothing."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.trade.pit import Pit, pit, signal
+from trifecta.clock import NS_PER_S
+from trifecta.decide import halt
+from trifecta.scan.opportunity import Side
+from warehouse.ledger import Ledger, exits, orders, outcomes
+
+SPREAD = 0.0001
+
+
+def _open(own: Pit, side: Side = Side.BUY) -> str:
+    own.quote(1.1 - SPREAD, 1.1) if side is Side.BUY else own.quote(1.1, 1.1 + SPREAD)
+    found = signal(own, side=side)
+    own.trader.offer([found])
+    answer = own.trader.execute(found.id, "test")
+    assert answer.verdict == "approved", answer
+    own.run(0.2)
+    return str(answer.decision_id)
+
+
+def _quoted(own: Pit, *bids: float) -> None:
+    for bid in bids:
+        own.clock.advance(1)
+        own.quote(bid, bid + SPREAD)
+        own.run(0.2)
+
+
+def _ended(own: Pit) -> str:
+    (found,) = own.rows(exits)
+    return str(found.reason)
+
+
+@pytest.mark.parametrize(
+    ("side", "bids", "why", "pnl"),
+    [
+        (Side.BUY, (1.1005, 1.1031), "take_profit", "31"),
+        (Side.BUY, (1.1005, 1.0975), "stop_loss", "-25"),
+        (Side.SELL, (1.1005, 1.0965), "take_profit", "34"),
+        (Side.SELL, (1.1005, 1.1021), "stop_loss", "-22"),
+    ],
+)
+def test_a_position_ends_at_the_level_that_is_reached(
+    ledger: Ledger, side: Side, bids: tuple[float, ...], why: str, pnl: str
+) -> None:
+    own = pit(ledger)
+    _open(own, side)
+    _quoted(own, bids[0])
+    assert own.rows(outcomes) == []
+    _quoted(own, bids[1])
+    assert (_ended(own), own.trader.open_trades) == (why, 0)
+    (outcome,) = own.rows(outcomes)
+    assert outcome.pnl == Decimal(pnl)
+    assert own.rows(orders)[1].reduces
+    own.sound()
+
+
+def test_an_exit_is_filled_at_the_market_it_meets_not_at_its_level(ledger: Ledger) -> None:
+    own = pit(ledger)
+    _open(own)
+    _quoted(own, 1.0950)
+    assert own.rows(outcomes)[0].pnl == Decimal(-50)
+
+
+def test_a_stop_trails_and_never_goes_back(ledger: Ledger) -> None:
+    own = pit(ledger, trailing_atr=1.0)
+    _open(own)
+    _quoted(own, 1.1015)
+    assert own.rows(exits)[0].stop_loss == Decimal("1.1005")
+    _quoted(own, 1.1008)
+    assert own.rows(exits)[0].stop_loss == Decimal("1.1005")
+    _quoted(own, 1.1004)
+    assert _ended(own) == "stop_loss"
+    assert own.rows(outcomes)[0].pnl == Decimal(4)
+
+
+def test_a_restart_knows_the_trailed_stop(ledger: Ledger) -> None:
+    first = pit(ledger, trailing_atr=1.0)
+    _open(first)
+    _quoted(first, 1.1015)
+    second = pit(ledger, now_ns=first.clock.now_ns() + 3600 * NS_PER_S, trailing_atr=1.0)
+    assert second.trader.open_trades == 1
+    _quoted(second, 1.1003)
+    assert (_ended(second), second.trader.open_trades) == ("stop_loss", 0)
+    assert len(second.rows(orders)) == 2
+    second.sound()
+
+
+def test_an_exit_that_a_halt_refuses_is_sent_once_it_is_over(ledger: Ledger) -> None:
+    own = pit(ledger)
+    _open(own)
+    halt.halt(ledger, "a person looks", "person", own.clock.now_ns())
+    _quoted(own, 1.1031)
+    assert len(own.rows(orders)) == 1
+    halt.resume(ledger, "looked", "person", own.clock.now_ns())
+    _quoted(own, 1.1030)
+    own.run(2)
+    assert (_ended(own), own.trader.open_trades) == ("take_profit", 0)
+
+
+def test_an_exit_that_was_killed_before_it_was_sent_is_made_again_once(ledger: Ledger) -> None:
+    first = pit(ledger)
+    _open(first)
+    first.trader._oms.send = _killed  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        _quoted(first, 1.1031)
+    second = pit(ledger, now_ns=first.clock.now_ns() + 10 * NS_PER_S)
+    _quoted(second, 1.1032)
+    assert [one.status for one in second.rows(orders)] == ["FILLED", "REJECTED", "FILLED"]
+    assert second.trader.open_trades == 0
+    second.sound()
+
+
+def _killed(order_id: str) -> object:
+    raise KeyboardInterrupt
+
+
+def test_a_pair_in_another_currency_is_worth_what_the_market_says(ledger: Ledger) -> None:
+    from msgspec.structs import replace
+
+    from trifecta.market.events import Quote
+
+    own = pit(ledger)
+    now_ns = own.clock.now_ns()
+    found = signal(own)
+    yen = replace(found.plan, symbol="USDJPY", entry=150.0, take_profit=150.3, stop_loss=149.8)  # type: ignore[type-var]
+    found = replace(found, plan=yen)
+    own.trader.offer([found])
+    assert "no terms" in own.trader.execute(found.id, "test").reason or own.trader.open_trades == 0
+    own.trader.take(Quote("sim_mt5_trifecta", "USDJPY", now_ns, now_ns, 149.99, 0.0, 150.0, 0.0))
+    other = replace(found, id="forex-yen")
+    own.trader.offer([other])
+    assert own.trader.execute(other.id, "test").verdict == "approved"
+    own.run(0.2)
+    own.trader.take(
+        Quote("sim_mt5_trifecta", "USDJPY", own.clock.now_ns(), own.clock.now_ns(), 150.3, 0.0, 150.31, 0.0)
+    )
+    own.run(0.2)
+    (outcome,) = own.rows(outcomes)
+    assert Decimal("19.9") < outcome.pnl < Decimal("20.1")  # 3000 JPY
+    own.sound()
+
+
+def test_dice_end_a_position_at_one_of_its_levels(ledger: Ledger) -> None:
+    own = pit(ledger, fill_model="stochastic")
+    pnls = set()
+    for number in range(12):
+        own.quote(1.1 - SPREAD, 1.1)
+        found = signal(own, f"dice {number}")
+        own.trader.offer([found])
+        assert own.trader.execute(found.id, "test").verdict == "approved"
+        own.run(0.3)
+    pnls = {one.pnl for one in own.rows(outcomes)}
+    assert pnls == {Decimal(30), Decimal(-20)}
+    own.sound()

@@ -1,0 +1,143 @@
+"""What executors work with: one portfolio's ledger, desk and market, and how it is filled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Protocol
+
+import msgspec
+
+from trifecta.clock import NS_PER_S, Clock
+from trifecta.decide.decisions import Stage
+from trifecta.errors import PermanentError
+from trifecta.market.orders import Draft, Order, Terms
+from trifecta.scan.opportunity import Opportunity
+from trifecta.settings import Settings
+from trifecta.trade import store
+from trifecta.trade.books import Books
+from trifecta.trade.desk import Desk, Request
+from trifecta.trade.fills import Stochastic
+from trifecta.trade.gateways.gateway import Gateway
+from trifecta.trade.oms import Oms
+from warehouse.ledger import Ledger
+
+RETRY_NS = NS_PER_S
+"""How soon an exit or unwind is tried again that could not be sent or was not filled."""
+POLL_NS = NS_PER_S // 40
+"""How soon an order is asked for again that is not done."""
+
+
+class UntradableError(PermanentError):
+    """An opportunity cannot become orders; the message says why."""
+
+
+class Price(msgspec.Struct, frozen=True):
+    """A recorded mid, and when it was quoted, ns."""
+
+    mid: float
+    ts_ns: int
+
+
+class Recorded(Protocol):
+    """Prices as they were recorded: what contracts are settled by."""
+
+    def mid(self, venue: str, pair: str, at_ns: int) -> Price | None:
+        """The newest mid of a pair by `at_ns` on the market that `venue` belongs to; None where nobody quoted it
+        within 10 s.
+
+        Raises:
+            TransientError: what was recorded does not reach to `at_ns` yet.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class Trade:
+    """An opportunity that is traded and not through yet."""
+
+    decision_id: str
+    opportunity: Opportunity
+    due_ns: int = 0
+    """When it is looked at again."""
+
+
+@dataclass
+class Floor:
+    """One portfolio's means to trade."""
+
+    settings: Settings
+    ledger: Ledger
+    clock: Clock
+    books: Books
+    oms: Oms
+    desk: Desk
+    recorded: Recorded
+    catalogue: dict[tuple[str, str], Terms]
+    gateways: dict[str, Gateway]
+    paper: Gateway | None
+    """Where venues without a gateway of their own are traded; None: nowhere."""
+    portfolio: str
+    mode: str
+    fill_model: str
+    dice: Stochastic | None
+    """Decides how trades end where the fill model does not follow the market."""
+    alarms: dict[str, str] = field(default_factory=dict)
+    """By decision: what a person must know of."""
+
+    def enlist(self, terms: Terms) -> Terms:
+        """Makes an instrument tradable; the terms that are in force."""
+        self.reach(terms.venue)
+        return self.catalogue.setdefault((terms.venue, terms.symbol), terms)
+
+    def reach(self, venue: str) -> None:
+        """Lets paper orders go to a venue."""
+        if self.paper is not None:
+            self.gateways.setdefault(venue, self.paper)
+
+    def terms(self, venue: str, symbol: str) -> Terms:
+        """How an instrument trades.
+
+        Raises:
+            UntradableError: nobody told, or there is no way to its venue.
+        """
+        found = self.catalogue.get((venue, symbol))
+        if found is None:
+            raise UntradableError(f"{symbol} at {venue}: the venue told no terms of it")
+        if venue not in self.gateways:
+            raise UntradableError(f"{venue}: no gateway in {self.mode} mode; reachable: {', '.join(self.gateways)}")
+        return found
+
+    def orders(self, trade: Trade) -> Sequence[Order]:
+        """The decision's orders, those that are not done asked for once more."""
+        with self.ledger.read() as connection:
+            found = store.of_decision(connection, trade.decision_id)
+        return [one if one.status.is_final else self.oms.settle(one.client_order_id) for one in found]
+
+    def request(
+        self, opportunity: Opportunity, drafts: Sequence[Draft], trigger: str, inputs: dict[str, Any] | None = None,
+        stages: Sequence[Stage] = (),
+    ) -> Request:  # fmt: skip
+        """What the desk is asked for."""
+        return Request(
+            opportunity_id=opportunity.id,
+            portfolio=self.portfolio,
+            engine=opportunity.engine.value,
+            drafts=tuple(drafts),
+            trigger=trigger,
+            fill_model=self.fill_model,
+            mode=self.mode,
+            inputs=inputs or {},
+            stages=stages,
+        )
+
+    def follow(self, trade: Trade, draft: Draft, why: str) -> str:
+        """Sends one more order of a decision; empty, or why risk refused it."""
+        done = self.desk.follow(trade.decision_id, self.request(trade.opportunity, [draft], why))
+        return "" if done.refused is None else f"{done.refused.rule}: {done.refused.reason}"
+
+
+def exact(told: float) -> Decimal:
+    """A float of the scanners as the decimal it is written as."""
+    return Decimal(repr(float(told)))
