@@ -17,12 +17,14 @@ import zmq.asyncio
 
 from trifecta.errors import SettingsError
 from trifecta.market.events import BinarySignal, Book, OrderFlow, Quote
+from trifecta.market.pools import PoolReading
 
 HIGH_WATER_MARK = 10_000  # messages a slow subscriber may fall behind before it loses the oldest
 SECONDS_TOPIC = b"second/"
 QUOTES_TOPIC = b"quote/"
 BOOKS_TOPIC = b"book/"
 SIGNALS_TOPIC = b"signal/"
+POOLS_TOPIC = b"pool/"
 OPPORTUNITIES_TOPIC = b"opportunities/"
 LAST_PORT = 65535
 
@@ -31,6 +33,7 @@ _decode_second = msgspec.msgpack.Decoder(OrderFlow).decode
 _decode_book = msgspec.msgpack.Decoder(Book).decode
 _decode_quote = msgspec.msgpack.Decoder(Quote).decode
 _decode_signal = msgspec.msgpack.Decoder(BinarySignal).decode
+_decode_pool = msgspec.msgpack.Decoder(PoolReading).decode
 _Row = TypeVar("_Row")
 
 
@@ -71,6 +74,9 @@ class Publisher:
 
     def signal(self, row: BinarySignal) -> None:
         self._send(SIGNALS_TOPIC + row.venue.encode(), _encode(row))
+
+    def pool(self, row: PoolReading) -> None:
+        self._socket.send_multipart((POOLS_TOPIC + row.venue.encode(), _encode(row)), zmq.NOBLOCK)
 
     def opportunities(self, snapshot: bytes) -> None:
         """Sends what the scanners see, as they encoded it: the bus stands below them."""
@@ -116,6 +122,11 @@ def opportunities(address: str, decode: Callable[[bytes], _Row]) -> AsyncGenerat
 def signals(address: str) -> AsyncGenerator[BinarySignal, None]:
     """Binary signals of every source, as they are published."""
     return _rows(address, SIGNALS_TOPIC, _decode_signal)
+
+
+def pools(address: str) -> AsyncGenerator[PoolReading, None]:
+    """Pools of every chain, as they are published: once a block."""
+    return _rows(address, POOLS_TOPIC, _decode_pool)
 
 
 async def _rows(address: str, topic: bytes, decode: Callable[[bytes], _Row]) -> AsyncGenerator[_Row, None]:

@@ -13,7 +13,7 @@ from tests.dex.test_chain import chain  # noqa: F401  the chain of this module
 from trifecta.bus import Publisher
 from trifecta.capture import pools
 from trifecta.capture.journal import JournalWriter
-from trifecta.capture.pools import PoolRows, chains_of, follow_pools, newest_blocks
+from trifecta.capture.pools import Naming, PoolRows, chains_of, follow_pools, newest_blocks
 from trifecta.capture.pushed import PushedJournal
 from trifecta.capture.pushes import identity
 from trifecta.clock import NS_PER_S, ManualClock, SystemClock
@@ -54,7 +54,7 @@ def reading(number: int, reserves: tuple[int, int] = (10**15, 10**21), pool: str
 
 def test_each_block_is_stored_once_over_restarts_and_exactly(settings: Settings) -> None:
     clock = ManualClock(NOW)
-    big, known = (2**112 - 1, 2**111 + 1), {(1, POOL.address.lower()): POOL}
+    big, naming = (2**112 - 1, 2**111 + 1), Naming({(1, POOL.address.lower()): POOL}, TokenRegistry(KNOWN), "sim_")
     bodies = [
         reading(1),
         reading(1),
@@ -70,9 +70,7 @@ def test_each_block_is_stored_once_over_restarts_and_exactly(settings: Settings)
             identity(folder)
             journal.append([(clock.now_ns(), body)])
         clock.advance(1)
-        found = PushedJournal(
-            settings, pools.NAME, clock, lambda lake: PoolRows(known, TokenRegistry(KNOWN), newest_blocks(lake), "sim_")
-        )
+        found = PushedJournal(settings, pools.NAME, clock, lambda lake: PoolRows(naming, newest_blocks(lake)))
         found.commit_new()
         assert not found.problem
     with session(Lake(settings.lake)) as connection:
@@ -87,7 +85,8 @@ def test_each_block_is_stored_once_over_restarts_and_exactly(settings: Settings)
 
 
 async def test_the_emulators_pools_reach_the_lake(settings: Settings, chain: Chain) -> None:  # noqa: F811
-    node = ChainNode(Path(), lambda: 2700.0)
+    price = [2700.0]
+    node = ChainNode(Path(), lambda _: price[0])
     app = web.Application()
     node.add_routes(app)
     runner = web.AppRunner(app)
@@ -102,7 +101,8 @@ async def test_the_emulators_pools_reach_the_lake(settings: Settings, chain: Cha
         lake, blocks = Lake(told.lake), 0
         async with asyncio.timeout(100):
             while blocks < 2 and not work.done():
-                await asyncio.to_thread(node._block, chain, 2500.0 + blocks)
+                price[0] *= 1.01
+                await asyncio.to_thread(node.block, chain)
                 blocks = await asyncio.to_thread(_count, lake)
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    return Chain(found)
+    return Chain(found, time.time)
 
 
 def registry_of(told: dict[str, Any]) -> TokenRegistry:
@@ -103,8 +104,8 @@ async def test_all_reserves_are_read_at_one_block_in_one_call(nodes: Nodes) -> N
     _, states, doubts = read_frame(msgspec.json.encode(frame))
     assert doubts == []
     for pool, state in zip(chain.pools, states, strict=True):
-        weth, usdc = chain.reserves(pool)
-        expected = (weth, usdc) if pool.weth_is_token0 else (usdc, weth)
+        weth, usdt = chain.reserves(pool)
+        expected = (weth, usdt) if pool.weth_is_token0 else (usdt, weth)
         assert (state.pool, (state.reserves.token0, state.reserves.token1)) == (pool.address, expected)
 
 
@@ -214,7 +215,7 @@ def test_a_pool_that_returned_nonsense_is_doubted(returned: str) -> None:
 
 async def test_without_bytecode_the_node_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    node = ChainNode(tmp_path, lambda: 2650.0)
+    node = ChainNode(tmp_path, lambda _: 2650.0)
     await node.run()
     assert "npm" in node.problem
     node.close()

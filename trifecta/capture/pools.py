@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,7 +26,7 @@ from trifecta.clock import NS_PER_S, Clock
 from trifecta.errors import DataError, SettingsError, TransientError, VenueError
 from trifecta.market.events import Frames
 from trifecta.market.known_pools import KNOWN_POOLS
-from trifecta.market.pools import MULTICALL3, PoolSpec
+from trifecta.market.pools import MULTICALL3, PoolReading, PoolSpec
 from trifecta.market.quarantine import MAX_PAYLOAD, Quarantined, Reason
 from trifecta.market.tokens import KNOWN, Token, TokenRegistry, TokenType
 from trifecta.settings import Market, Settings
@@ -51,19 +52,48 @@ class Chain(NamedTuple):
     multicall: str
 
 
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """Which pools and tokens are known, by chain and address; `prefix` goes before a venue's name."""
+
+    pools: Mapping[tuple[int, str], PoolSpec]
+    registry: TokenRegistry
+    prefix: str
+
+    def reading(self, frame: Frame, state: PoolState, ts_recv: int) -> PoolReading | None:
+        """A pool's state with its names; None for a pool or token that nobody knows."""
+        pool = self.pools.get((frame.chain_id, state.pool.lower()))
+        if pool is None:
+            return None
+        first, second = (self.registry.find(frame.chain_id, address) for address in (pool.token0, pool.token1))
+        if first is None or second is None:
+            return None
+        return PoolReading(
+            venue=f"{self.prefix}{pool.venue}",
+            chain_id=frame.chain_id,
+            address=pool.address,
+            token0=first,
+            token1=second,
+            reserve0=str(state.reserves.token0),
+            reserve1=str(state.reserves.token1),
+            fee_bps=pool.fee_bps,
+            block_number=frame.number,
+            block_hash=frame.hash,
+            ts_event=frame.time_s * NS_PER_S,
+            ts_recv=ts_recv,
+            gas_price_wei=frame.gas_price_wei,
+        )
+
+
 class PoolRows:
     """Readings as rows of `pool_reserves` and `quarantine`; a block counts once, and none behind the newest."""
 
-    def __init__(
-        self, pools: Mapping[tuple[int, str], PoolSpec], registry: TokenRegistry, newest: Mapping[int, int], prefix: str
-    ) -> None:
+    def __init__(self, naming: Naming, newest: Mapping[int, int]) -> None:
         self.counts: Counter[str] = Counter()
         self.last_position = -1
         self.last_ts_recv = 0
-        self._pools = pools
-        self._registry = registry
+        self._naming = naming
         self._newest = defaultdict(lambda: -1, newest)
-        self._prefix = prefix
         self._made: list[tuple[int, dict[str, Any]]] = []
         self._quarantined: list[Quarantined] = []
 
@@ -96,37 +126,34 @@ class PoolRows:
             tables["pool_reserves"] = _table([made for _, made in self._made]), positions
         if self._quarantined:
             positions = np.array([one.position for one in self._quarantined], np.int64)
-            tables["quarantine"] = rows.quarantine(f"{self._prefix}{NAME}", self._quarantined), positions
+            tables["quarantine"] = rows.quarantine(f"{self._naming.prefix}{NAME}", self._quarantined), positions
         self._made, self._quarantined = [], []
         return Rows(tables, self.last_position)
 
     def _take(self, position: int, ts_recv: int, frame: Frame, state: PoolState, payload: bytes) -> None:
-        pool = self._pools.get((frame.chain_id, state.pool.lower()))
-        tokens = (
-            [self._registry.find(frame.chain_id, address) for address in (pool.token0, pool.token1)] if pool else []
-        )
-        if pool is None or None in tokens:
+        reading = self._naming.reading(frame, state, ts_recv)
+        if reading is None:
             self._refuse(position, ts_recv, f"pool {state.pool} of chain {frame.chain_id} is not known", payload)
             return
-        first, second = (token for token in tokens if token is not None)
         self.counts["pools"] += 1
+        first, second = reading.token0, reading.token1
         made = {
-            "venue": f"{self._prefix}{pool.venue}",
-            "chain_id": frame.chain_id,
-            "symbol": f"{first.symbol}/{second.symbol}",
-            "pool": pool.address,
-            "token0": pool.token0,
-            "token1": pool.token1,
+            "venue": reading.venue,
+            "chain_id": reading.chain_id,
+            "symbol": reading.symbol,
+            "pool": reading.address,
+            "token0": first.address,
+            "token1": second.address,
             "decimals0": first.decimals,
             "decimals1": second.decimals,
-            "reserve0": str(state.reserves.token0),
-            "reserve1": str(state.reserves.token1),
-            "fee_bps": float(pool.fee_bps),
-            "block_number": frame.number,
-            "block_hash": frame.hash,
-            "ts_event": frame.time_s * NS_PER_S,
+            "reserve0": reading.reserve0,
+            "reserve1": reading.reserve1,
+            "fee_bps": float(reading.fee_bps),
+            "block_number": reading.block_number,
+            "block_hash": reading.block_hash,
+            "ts_event": reading.ts_event,
             "ts_recv": ts_recv,
-            "gas_price_wei": frame.gas_price_wei,
+            "gas_price_wei": reading.gas_price_wei,
         }
         self._made.append((position, made))
 
@@ -136,8 +163,8 @@ class PoolRows:
         self.counts["quarantined"] += 1
 
 
-async def follow_pools(settings: Settings, _: Publisher, clock: Clock) -> None:
-    """Reads the pools of every chain and commits what was read, until cancelled.
+async def follow_pools(settings: Settings, publisher: Publisher, clock: Clock) -> None:
+    """Reads the pools of every chain, publishes and commits what was read, until cancelled.
 
     Raises:
         VenueError: the emulator has no chain, or has none yet.
@@ -152,34 +179,38 @@ async def follow_pools(settings: Settings, _: Publisher, clock: Clock) -> None:
         )
         return
     pools = {(pool.chain_id, pool.address.lower()): pool for chain in chains for pool in chain.pools}
-    prefix = settings.source("")
+    naming = Naming(pools, registry, settings.source(""))
     folder = settings.journal_dir / NAME
     journal = await asyncio.to_thread(lambda: JournalWriter.open(folder, segment_bytes=SEGMENT_BYTES))
     try:
         identity(folder)
         async with asyncio.TaskGroup() as group:
             for chain in chains:
-                group.create_task(_read(chain, registry, journal, settings.dex.poll_s, clock))
-            derive = PushedJournal(
-                settings, NAME, clock, lambda lake: PoolRows(pools, registry, newest_blocks(lake), prefix)
-            )
+                group.create_task(_read(chain, naming, journal, publisher, settings.dex.poll_s, clock))
+            derive = PushedJournal(settings, NAME, clock, lambda lake: PoolRows(naming, newest_blocks(lake)))
             group.create_task(derive.run())
     finally:
         await asyncio.to_thread(journal.close)
 
 
-async def _read(chain: Chain, registry: TokenRegistry, journal: JournalWriter, poll_s: float, clock: Clock) -> None:
-    from trifecta.venues.dex import ChainReader  # noqa: PLC0415
+async def _read(
+    chain: Chain, naming: Naming, journal: JournalWriter, publisher: Publisher, poll_s: float, clock: Clock
+) -> None:
+    from trifecta.venues.dex import ChainReader, read_frame  # noqa: PLC0415
 
-    reader = ChainReader(chain.chain_id, chain.endpoints, chain.pools, registry, multicall=chain.multicall)
+    reader = ChainReader(chain.chain_id, chain.endpoints, chain.pools, naming.registry, multicall=chain.multicall)
     breaker, last = Breaker(clock), -1
     while True:
         if not breaker.is_open:
             try:
                 frame = await asyncio.to_thread(reader.read)
                 if frame.number > last:
-                    journal.append([(clock.now_ns(), msgspec.json.encode(frame))])
+                    ts_recv, payload = clock.now_ns(), msgspec.json.encode(frame)
+                    journal.append([(ts_recv, payload)])
                     last = frame.number
+                    for state in read_frame(payload)[1]:
+                        if (reading := naming.reading(frame, state, ts_recv)) is not None:
+                            publisher.pool(reading)
                 breaker.succeed()
             except TransientError as error:
                 if breaker.fail():

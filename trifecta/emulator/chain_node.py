@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,14 +28,21 @@ _log = logging.getLogger(__name__)
 
 
 class ChainNode:
-    """Runs a chain. `weth_price` tells what one WETH costs now."""
+    """Runs a chain. `weth_price` tells what one WETH costs now in the pools of a venue, `now_s` the time."""
 
-    def __init__(self, folder: Path, weth_price: Callable[[], float], block_s: float = BLOCK_S) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        weth_price: Callable[[str], float],
+        block_s: float = BLOCK_S,
+        now_s: Callable[[], float] = time.time,
+    ) -> None:
         self.chain: Chain | None = None
         self.problem = "its contracts are being deployed"
         self._folder = folder
         self._weth_price = weth_price
         self._block_s = block_s
+        self._now_s = now_s
         self._thread = ThreadPoolExecutor(1, "chain")
 
     async def run(self) -> None:
@@ -48,7 +56,7 @@ class ChainNode:
             return
         while True:
             await asyncio.sleep(self._block_s)
-            await loop.run_in_executor(self._thread, self._block, self.chain, self._weth_price())
+            await loop.run_in_executor(self._thread, self.block, self.chain)
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -58,13 +66,13 @@ class ChainNode:
         app.router.add_post(PATH, self._rpc)
 
     def _start(self) -> Chain:
-        return Chain(contracts(self._folder))
+        return Chain(contracts(self._folder), self._now_s)
 
-    @staticmethod
-    def _block(chain: Chain, price: float) -> None:
-        moved = [chain.follow(pool, price) for pool in chain.pools]
-        if not any(moved):
-            chain.mine()
+    def block(self, chain: Chain) -> None:
+        """Lets the pools follow their price, then ends the block."""
+        for pool in chain.pools:
+            chain.follow(pool, self._weth_price(pool.venue))
+        chain.mine()
 
     async def _describe(self, _: web.Request) -> web.Response:
         chain = self.chain

@@ -32,6 +32,7 @@ class Flow:
     def __init__(self, price: float, volatility: float, random: Random) -> None:
         self.price = price  # fair, in quote units
         self.basis = 0.0  # of the perpetual, as a fraction
+        self.stray = 0.0  # of the spot book, as a fraction: a dislocation
         self.pressure = 0.0  # standard units, above 0 means buyers
         self.regime = REGIMES[1]
         self._volatility = volatility / sqrt(SECONDS_A_YEAR)  # of one second

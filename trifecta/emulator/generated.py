@@ -26,7 +26,10 @@ FIRST_UPDATE_ID = {MarketName.SPOT: 50_000_000_000, MarketName.USDM: 5_000_000_0
 
 
 class GeneratedMarket:
-    """Source of listings and frames; `advance` lets time pass, `run` does so in real time."""
+    """Source of listings and frames; `advance` lets time pass, `run` does so in real time.
+
+    `stray` tells how far the spot book of a symbol is off its fair price at a time (ms), as a fraction.
+    """
 
     phase = "running"
 
@@ -38,6 +41,7 @@ class GeneratedMarket:
                 "use that seed or another folder"
             )
         self.rate = config.rate
+        self.stray: Callable[[str, int], float] = lambda symbol, now_ms: 0.0
         self._config = config
         self._hubs = hubs
         self._born_ms = saved.born_ms if saved else now_ms
@@ -61,6 +65,10 @@ class GeneratedMarket:
     def venue_ms(self, now_ms: int) -> int:
         return now_ms
 
+    def fair(self) -> dict[str, float]:
+        """What each symbol is worth, quote units, wherever its books have strayed to."""
+        return {symbol: flow.price for symbol, flow in self._flows.items()}
+
     async def run(self, now_ms: Callable[[], int]) -> None:
         """Advances in real time until cancelled."""
         while True:
@@ -71,8 +79,9 @@ class GeneratedMarket:
         """Lets time pass to `now_ms`: orders arrive at the set rate; what they change is recorded, then sent."""
         dt_s = max(0, now_ms - self._now_ms) / 1_000
         now_ms = self._now_ms = max(now_ms, self._now_ms)
-        for flow in self._flows.values():
+        for symbol, flow in self._flows.items():
             flow.advance(dt_s)
+            flow.stray = self.stray(symbol, now_ms)
         self._budget += self.rate * min(dt_s, MOST_BEHIND_S)
         before = self._made()
         for order in self._orders:

@@ -14,7 +14,9 @@ LEVELS = 1_000  # of each side of a fresh book
 LEVELS_MAX = 1_200
 LEVELS_MIN = 800
 MOST_TAKEN = 8  # levels that one order can take
-MOST_PULLED = 40  # stale quotes that makers pull at once
+MOST_PULLED = 600  # stale quotes that makers pull at once, as the price jumps
+JUMP = 1e-3  # share of the price
+MOST_RESTOCKED = 20  # levels that they quote anew then
 REACH = 0.015  # of the price: how far from the top a fresh book goes
 
 
@@ -34,7 +36,7 @@ class OrderFlow:
 
     def fair(self) -> float:
         """Fair price in e8."""
-        factor = 1 + self._flow.basis if self._perpetual else 1.0
+        factor = 1 + (self._flow.basis if self._perpetual else self._flow.stray)
         return self._flow.price * factor * E8
 
     def fill(self, first_id: int) -> None:
@@ -96,11 +98,19 @@ class OrderFlow:
             if bids.prices[-1] >= ask:
                 change(bids, bids.prices[-1], 0)
         if bids.prices[-1] < bid < asks.prices[0]:
-            change(bids, bid, self._level_qty(bid))
+            self._restock(bids, bid, bids.prices[-1])
         if asks.prices[0] > ask > bids.prices[-1]:
-            change(asks, ask, self._level_qty(ask))
+            self._restock(asks, ask, asks.prices[0])
         self._keep_deep(bids, -1)
         self._keep_deep(asks, 1)
+
+    def _restock(self, side: Side, best: int, standing: int) -> None:
+        """Quotes `best`; where the price jumped away from what stands, levels behind it too."""
+        step = self._tick * self._own.spread_ticks * (1 if standing > best else -1)
+        jumped = abs(standing - best) > max(JUMP * best, MOST_RESTOCKED * abs(step))
+        for level in range(MOST_RESTOCKED if jumped else 1):
+            price = best + level * step
+            self.publisher.change(side, price, self._level_qty(price))
 
     def _change_near(self) -> None:
         """A maker sets anew one of the first levels; pressure thins the side it pushes against."""

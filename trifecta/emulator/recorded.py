@@ -9,7 +9,7 @@ from trifecta.emulator import record
 from trifecta.emulator.book import Book
 from trifecta.emulator.config import EmulatorConfig, MarketName
 from trifecta.emulator.frames import Trade, frames_of
-from trifecta.emulator.instruments import Instrument, parse_e8
+from trifecta.emulator.instruments import E8, Instrument, parse_e8
 from trifecta.emulator.klines import KlineSeries
 from trifecta.emulator.listing import DEPTH_PERIODS_MS, KlineFeed, Listing
 from trifecta.emulator.recording import (
@@ -92,6 +92,12 @@ class RecordedMarket:
     def venue_ms(self, now_ms: int) -> int:
         """The venue's clock: now, or where the recording has got when its times are left as they are."""
         return now_ms if self._config.shift_times else self._last_ms
+
+    def fair(self) -> dict[str, float]:
+        """The middle of each book of the first market that is played."""
+        listings = next(iter(self.listings.values()), {})
+        tops = {symbol: listing.book.top() for symbol, listing in listings.items()}
+        return {symbol: (bid + ask) / 2 / E8 for symbol, (bid, _, ask, _) in tops.items() if bid and ask}
 
     async def run(self, now_ms: Callable[[], int]) -> None:
         """Plays the recording to its end, or over and over."""

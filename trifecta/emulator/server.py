@@ -11,13 +11,16 @@ from aiohttp import web
 
 from trifecta.emulator import control, mt5_remote, signals, socket, trading
 from trifecta.emulator.binance_account import BinanceAccount
+from trifecta.emulator.chain import FEE_BPS as POOL_FEE_BPS
 from trifecta.emulator.chain import PRICE as CHAIN_PRICE
+from trifecta.emulator.chain import SYMBOL as POOL_SYMBOL
+from trifecta.emulator.chain import VENUES as POOL_VENUES
 from trifecta.emulator.chain_node import ChainNode
 from trifecta.emulator.config import EmulatorConfig, EmulatorError, Fault, FaultKind, MarketName
 from trifecta.emulator.exchanges.venues import Exchanges
 from trifecta.emulator.faults import Faults
 from trifecta.emulator.generated import GeneratedMarket
-from trifecta.emulator.instruments import E8, split_symbol
+from trifecta.emulator.instruments import split_symbol
 from trifecta.emulator.limits import WeightLimit
 from trifecta.emulator.listing import Listing
 from trifecta.emulator.metatrader5 import MetaTrader5
@@ -31,6 +34,8 @@ from trifecta.errors import PermanentError
 from trifecta.lock import FolderLock
 
 LABEL = "SIMULATED"
+BINANCE = "binance"
+BINANCE_TAKER = 0.001
 REST_PATHS = {MarketName.SPOT: "/api/v3", MarketName.USDM: "/fapi/v1"}
 SOCKET_PATHS = {MarketName.SPOT: "", MarketName.USDM: "/fstream"}
 SHUTDOWN_S = 1.0
@@ -46,6 +51,7 @@ class Source(Protocol):
     @property
     def listings(self) -> Mapping[MarketName, Mapping[str, Listing]]: ...
     def venue_ms(self, now_ms: int) -> int: ...
+    def fair(self) -> Mapping[str, float]: ...
     async def run(self, now_ms: Callable[[], int]) -> None: ...
     def close(self) -> None: ...
 
@@ -70,9 +76,12 @@ class Emulator:
             erase(config.folder)
         self.hubs = {market: self._hub(market) for market in config.markets}
         self.source = self._source()
-        self.chain = ChainNode(config.chain, self._weth_price) if config.chain is not None else None
+        self.chain = self._chain_node(config.chain) if config.chain is not None else None
         self.exchanges = self._exchanges()
         self.accounts = {name: service.private.account for name, service in self.exchanges.services.items()}
+        self.exchanges.elsewhere = self._elsewhere
+        if isinstance(self.source, GeneratedMarket):
+            self.source.stray = self._binance_stray
         self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=SHUTDOWN_S)
 
     async def start(self) -> None:
@@ -199,16 +208,22 @@ class Emulator:
             seed=config.seed,
             rate=config.exchange_rate,
             dislocations_per_hour=config.dislocations_per_hour,
-            fair=self._fair,
+            fair=self.source.fair,
             faults=self.faults,
             now_ms=self._now_ms,
         )
 
-    def _fair(self) -> dict[str, float]:
-        """What Binance's books say each symbol is worth."""
-        listings = next(iter(self.source.listings.values()), {})
-        tops = {symbol: listing.book.top() for symbol, listing in listings.items()}
-        return {symbol: (bid + ask) / 2 / E8 for symbol, (bid, _, ask, _) in tops.items() if bid and ask}
+    def _elsewhere(self) -> list[tuple[str, str, float]]:
+        """What beside the exchanges may stray from the fair price: the pools, and Binance where it is generated."""
+        found = [(venue, POOL_SYMBOL, POOL_FEE_BPS / 1e4) for venue in POOL_VENUES if self.chain and self.chain.chain]
+        if isinstance(self.source, GeneratedMarket) and MarketName.SPOT in self.hubs:
+            services = self.exchanges.services.values()
+            shared = {book.listed.fair for service in services for book in service.spoken.exchange.books.values()}
+            found += [(BINANCE, symbol, BINANCE_TAKER) for symbol in self.config.symbols if symbol in shared]
+        return found
+
+    def _binance_stray(self, symbol: str, now_ms: int) -> float:
+        return self.exchanges.dislocations.stray(BINANCE, symbol, now_ms)
 
     def _hub(self, market: MarketName) -> Hub:
         config = self.config
@@ -249,13 +264,13 @@ class Emulator:
         trading.add_control(app, self.accounts)
         return app
 
-    def _weth_price(self) -> float:
-        """What the pools of the chain follow: the middle of ETHUSDT where it is listed."""
-        listing = self.source.listings.get(MarketName.SPOT, {}).get("ETHUSDT")
-        if listing is None:
-            return CHAIN_PRICE
-        bid, _, ask, _ = listing.book.top()
-        return (bid + ask) / 2 / E8 if bid and ask else CHAIN_PRICE
+    def _chain_node(self, bytecode: Path) -> ChainNode:
+        return ChainNode(bytecode, self._weth_price, now_s=lambda: self._now_ms() / 1000)
+
+    def _weth_price(self, venue: str) -> float:
+        """What a venue's pool follows: the fair price of ETHUSDT where it is listed, and how far the venue strays."""
+        stray = self.exchanges.dislocations.stray(venue, POOL_SYMBOL, self._now_ms())
+        return self.source.fair().get("ETHUSDT", CHAIN_PRICE) * (1 + stray)
 
     def _add_forex(self, app: web.Application) -> None:
         start_ms = self._now_ms()

@@ -7,9 +7,11 @@ less than before. https://docs.uniswap.org/contracts/v2/concepts/protocol-overvi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isqrt
+
+import msgspec
 
 from trifecta.errors import DataError
+from trifecta.market.tokens import Token
 
 FEE_BPS = 30
 BPS = 10_000
@@ -40,6 +42,32 @@ class Reserves:
     def ordered(self, *, zero_for_one: bool) -> tuple[int, int]:
         """(what goes in, what comes out) for a swap of token0 into token1, or the other way."""
         return (self.token0, self.token1) if zero_for_one else (self.token1, self.token0)
+
+
+class PoolReading(msgspec.Struct, frozen=True):
+    """A pool at one block, as it goes over the bus. What its tokens are is known by chain and address."""
+
+    venue: str
+    chain_id: int
+    address: str
+    token0: Token
+    token1: Token
+    reserve0: str  # smallest units, exact: a message holds no integer of 112 bits
+    reserve1: str
+    fee_bps: int
+    block_number: int
+    block_hash: str
+    ts_event: int  # the block's time, UTC ns
+    ts_recv: int  # ours, ns
+    gas_price_wei: int
+
+    @property
+    def symbol(self) -> str:
+        return f"{self.token0.symbol}/{self.token1.symbol}"
+
+    @property
+    def reserves(self) -> Reserves:
+        return Reserves(int(self.reserve0), int(self.reserve1))
 
 
 def amount_out(amount_in: int, reserve_in: int, reserve_out: int, fee_bps: int = FEE_BPS) -> int:
@@ -90,32 +118,3 @@ def swap(
     if left0 * left1 < before.token0 * before.token1 * BPS**2:
         raise DataError(f"amounts in {amounts_in}, out {amounts_out}: the product of the reserves would fall")
     return after
-
-
-def best_amount(buy: tuple[int, int], sell: tuple[int, int], buy_bps: int = FEE_BPS, sell_bps: int = FEE_BPS) -> int:
-    """What to put into one pool so that selling its output to another leaves the most; 0 where nothing pays.
-
-    Args:
-        buy: reserves (of what goes in, of what is bought) of the pool that is bought from.
-        sell: reserves (of what was bought, of what comes back) of the pool that is sold to.
-    """
-    keeps, gives = BPS - buy_bps, BPS - sell_bps
-    # x put through both gives x k P / (Q + x k S); its slope is 1, and what is left the most, where Q + x k S is the
-    # root of k P Q. Nothing is divided before the end: reserves may differ by thirty digits.
-    product, rest = buy[1] * gives * sell[1], buy[0] * sell[0] * BPS**2
-    slope = sell[0] * BPS + buy[1] * gives
-    estimate = (isqrt(keeps * product * rest) - rest) // (keeps * slope)
-    if estimate <= 0:
-        return 0
-    best = max((estimate, estimate - 1, estimate + 1), key=lambda amount: profit(amount, buy, sell, buy_bps, sell_bps))
-    return best if profit(best, buy, sell, buy_bps, sell_bps) > 0 else 0
-
-
-def profit(
-    amount: int, buy: tuple[int, int], sell: tuple[int, int], buy_bps: int = FEE_BPS, sell_bps: int = FEE_BPS
-) -> int:
-    """What is left of `amount` put through both pools, before gas; below zero for a loss."""
-    if amount <= 0:
-        return 0
-    bought = amount_out(amount, *buy, buy_bps)
-    return (amount_out(bought, *sell, sell_bps) if bought > 0 else 0) - amount

@@ -29,6 +29,15 @@ class TokenType(StrEnum):
     WRAPPED = "wrapped"  # a claim on the chain's own coin, or on one of another chain, by contract or custodian
 
 
+COIN: dict[int, str] = {
+    ChainId.ETHEREUM: "ETH",
+    ChainId.POLYGON: "POL",
+    ChainId.ARBITRUM: "ETH",
+    ChainId.EMULATED: "ETH",
+}
+"""What a chain's gas is paid in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """One token contract. `asset` names what it stands for; tokens of one asset are worth the same but for trust."""
@@ -43,6 +52,12 @@ class Token:
     @property
     def key(self) -> tuple[int, str]:
         return self.chain_id, self.address.lower()
+
+    @property
+    def is_taken_by_exchanges(self) -> bool:
+        """Whether an exchange books a deposit of it as the asset: issued there, or the chain's own coin wrapped."""
+        wrapped_coin = self.type is TokenType.WRAPPED and self.asset == COIN.get(self.chain_id)
+        return self.type is TokenType.NATIVE or wrapped_coin
 
 
 class TokenRegistry:

@@ -86,12 +86,14 @@ class ArbitrageScanner:
         buy, sell = hops
         in_base, in_quote = buy.terms.withdraw_base, sell.terms.withdraw_quote
         asset = None if in_base is None else in_base * float(self.board.ask[buy.cell])
-        return [self._transfer(buy.terms.base, asset), self._transfer(sell.terms.quote, in_quote)]
+        settings = self._settings
+        return [transfer(buy.terms.base, asset, settings), transfer(sell.terms.quote, in_quote, settings)]
 
-    def _transfer(self, currency: str, told: float | None) -> Cost:
-        name = f"transfer {currency}" if told is not None else f"transfer {currency} (assumed)"
-        amount = told if told is not None else self._settings.transfer_cost
-        return Cost(name, amount * self._settings.rebalance_share)
+
+def transfer(currency: str, told: float | None, settings: ArbitrageSettings) -> Cost:
+    """What one trade has to pay for a withdrawal; a cost that its venue does not tell is named as assumed."""
+    name = f"transfer {currency}" if told is not None else f"transfer {currency} (assumed)"
+    return Cost(name, (told if told is not None else settings.transfer_cost) * settings.rebalance_share)
 
 
 def two_hops(board: Board, oldest: int, skew: int) -> Iterator[list[Hop]]:

@@ -16,10 +16,12 @@ from trifecta.lock import FolderLock
 from trifecta.scan import snapshot
 from trifecta.scan.arbitrage import ArbitrageScanner
 from trifecta.scan.board import Board
+from trifecta.scan.chains import ChainScanner
 from trifecta.scan.chronicle import Chronicle
 from trifecta.scan.engines import Engines
 from trifecta.scan.listing import listed
 from trifecta.scan.opportunity import Engine
+from trifecta.scan.pool_board import PoolBoard
 from trifecta.scan.scanner import Finder, Scanner
 from trifecta.scan.snapshot import Snapshot
 from trifecta.scan.terms import Terms
@@ -53,6 +55,7 @@ class Scanning:
         self._cycle = cycle
         self._lake = Lake(settings.lake)
         self._chronicle = Chronicle()
+        self._pools = PoolBoard()  # outlives the board of a listing: the next block may be far
         self._listed: list[Terms] = []
         self._scanner = self._make([])
         self._newest: Snapshot | None = None
@@ -71,6 +74,7 @@ class Scanning:
             parts = (
                 self._listen(self._follow_quotes),
                 self._listen(self._follow_books),
+                self._listen(self._follow_pools),
                 self._scan(publisher),
                 self._beat(publisher),
                 self._follow_listing(),
@@ -92,10 +96,12 @@ class Scanning:
                 lock.release()
 
     def _make(self, terms: list[Terms]) -> Scanner:
-        arbitrage = ArbitrageScanner(Board(terms), self._settings.scan.arbitrage)
+        board, arbitrage = Board(terms), self._settings.scan.arbitrage
+        chains = ChainScanner(board, self._pools, arbitrage)
         simulated = self._settings.market is not Market.LIVE
         every_s = self._settings.scan.cycle_s
-        return Scanner(arbitrage, self._finders, self._clock, every_s=every_s, simulated=simulated)
+        scanner = ArbitrageScanner(board, arbitrage)
+        return Scanner(scanner, chains, self._finders, self._clock, every_s=every_s, simulated=simulated)
 
     async def _follow_quotes(self) -> None:
         async with contextlib.aclosing(bus.quotes(self._settings.bus_address)) as quotes:
@@ -107,6 +113,12 @@ class Scanning:
         async with contextlib.aclosing(bus.books(self._settings.bus_address)) as books:
             async for book in books:
                 self._scanner.take_book(book)
+                self._due.set()
+
+    async def _follow_pools(self) -> None:
+        async with contextlib.aclosing(bus.pools(self._settings.bus_address)) as pools:
+            async for reading in pools:
+                self._scanner.take_pool(reading)
                 self._due.set()
 
     async def _listen(self, follow: Callable[[], Awaitable[None]]) -> None:

@@ -8,8 +8,10 @@ from typing import Protocol
 
 from trifecta.clock import NS_PER_S, Clock
 from trifecta.market.events import Book, Quote
+from trifecta.market.pools import PoolReading
 from trifecta.scan.arbitrage import ArbitrageScanner
 from trifecta.scan.board import Board
+from trifecta.scan.chains import ChainScanner
 from trifecta.scan.opportunity import Engine, Opportunity, best
 from trifecta.scan.snapshot import Snapshot, Stats
 
@@ -32,6 +34,7 @@ class Scanner:
     def __init__(
         self,
         arbitrage: ArbitrageScanner,
+        chains: ChainScanner,
         finders: Mapping[Engine, Finder],
         clock: Clock,
         *,
@@ -40,6 +43,7 @@ class Scanner:
     ) -> None:
         self.missing: list[str] = []
         self._arbitrage = arbitrage
+        self._chains = chains
         self._finders = finders
         self._clock = clock
         self._simulated = simulated
@@ -67,10 +71,15 @@ class Scanner:
         else:
             self.board.forget(book.venue, book.symbol)
 
+    def take_pool(self, reading: PoolReading) -> None:
+        """Puts a pool on the board."""
+        self._quotes += 1
+        self._chains.pools.take(reading)
+
     def scan(self) -> Snapshot | None:
         """What all engines see now; None where it is no news."""
         now, began_s = self._clock.now_ns(), self._clock.monotonic_s()
-        found = {Engine.ARBITRAGE: tuple(best(self._arbitrage.scan(now)))}
+        found = {Engine.ARBITRAGE: tuple(best([*self._arbitrage.scan(now), *self._chains.scan(now)]))}
         found |= {engine: tuple(best(finder.scan(now))) for engine, finder in self._finders.items()}
         self._scans += 1
         last = self._last
@@ -83,7 +92,7 @@ class Scanner:
 
     def _stats(self, took_us: float) -> Stats:
         doubted: dict[str, dict[str, int]] = {}
-        for (venue, doubt), count in self.board.doubts.items():
+        for (venue, doubt), count in (self.board.doubts + self._chains.pools.doubts).items():
             doubted.setdefault(venue, {})[doubt] = count
-        markets = int((self.board.ts_recv > 0).sum())
+        markets = int((self.board.ts_recv > 0).sum()) + len(self._chains.pools.known())
         return Stats(self._scans, self._quotes, markets, doubted, took_us, list(self.missing))

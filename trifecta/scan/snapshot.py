@@ -16,7 +16,7 @@ class Stats(msgspec.Struct, frozen=True):
 
     scans: int
     quotes: int
-    markets: int  # instruments with a quote
+    markets: int  # instruments with a quote, and pools
     doubted: dict[str, dict[str, int]]  # venue → why a quote was not believed → how often
     scan_us: float  # of the newest scan
     missing: list[str]  # sources that could not be looked at, and why

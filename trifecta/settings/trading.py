@@ -124,6 +124,14 @@ class ArbitrageSettings(BaseModel, extra="forbid"):
     """Of one withdrawal where the venue does not tell."""
     rebalance_share: float = Field(1.0, ge=0, le=1)
     """Share of a whole rebalancing that one trade has to pay for."""
+    max_block_age_s: float = Field(30.0, gt=0)
+    block_s: float = Field(12.0, gt=0)
+    """How long a swap takes until it stands in a block."""
+    swap_gas: int = Field(150_000, gt=0)
+    transfer_gas: int = Field(65_000, gt=0)
+    bridge_cost: float = Field(15.0, ge=0)
+    """Of bringing one token to another chain, or a bridged one to where it is taken as the asset."""
+    bridge_s: float = Field(600.0, ge=0)
 
 
 class ForexSettings(BaseModel, extra="forbid"):

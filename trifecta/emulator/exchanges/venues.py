@@ -25,12 +25,16 @@ SPEAKERS: dict[
     "coinbase": (coinbase, coinbase.Coinbase, CoinbaseAccount),
     "okx": (okx, okx.Okx, OkxAccount),
 }
+Straying = tuple[str, str, float]
 BEAT_MS = 1_000
 MOST_BEHIND_S = 0.5  # a stalled machine makes up for no more than this
 
 
 class Exchanges:
-    """Exchanges beside Binance. `fair` tells prices by Binance's symbols."""
+    """Exchanges beside Binance. `fair` tells prices by Binance's symbols.
+
+    `elsewhere` tells what else may stray: venue, symbol, and its taker's fee as a fraction.
+    """
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class Exchanges:
         self.rate = rate
         self.dislocations = Dislocations(folder, dislocations_per_hour, seed)
         self._fair = fair
+        self.elsewhere: Callable[[], list[Straying]] = list
         self._now_ms = now_ms
         self._last_ms = now_ms()
         self._beat_ms = 0
@@ -76,8 +81,7 @@ class Exchanges:
         self._last_ms = max(now_ms, self._last_ms)
         fair = self._fair()
         exchanges = [service.spoken.exchange for service in self.services.values()]
-        listed = [(e.character.name, symbol, e.character.taker) for e in exchanges for symbol in e.books]
-        self.dislocations.draw(dt_s, now_ms, listed)
+        self.dislocations.draw(dt_s, now_ms, self._listed() if exchanges else [])
         for exchange in exchanges:
             exchange.advance(dt_s, now_ms, self.rate, fair, self.dislocations)
             exchange.flush()
@@ -99,12 +103,16 @@ class Exchanges:
         Raises:
             EmulatorError: it does not list the symbol.
         """
-        if symbol not in (self.services[exchange].spoken.exchange.books if exchange in self.services else ()):
-            known = {name: list(service.spoken.exchange.books) for name, service in self.services.items()}
+        known = [(venue, name) for venue, name, _ in self._listed()]
+        if (exchange, symbol) not in known:
             raise EmulatorError(f"exchange, symbol = {exchange!r}, {symbol!r}: expected one of {known}")
         begun = Dislocation(exchange, symbol, self._last_ms, self._last_ms + round(1_000 * duration_s), bps)
         self.dislocations.begin(begun)
         return begun
+
+    def _listed(self) -> list[Straying]:
+        own = [service.spoken.exchange for service in self.services.values()]
+        return [*((e.character.name, symbol, e.character.taker) for e in own for symbol in e.books), *self.elsewhere()]
 
     def close(self) -> None:
         for service in self.services.values():
