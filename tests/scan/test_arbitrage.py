@@ -235,6 +235,18 @@ def test_a_venue_without_times_that_repeats_itself_grows_old() -> None:
     assert made.ts_recv[0, 0] == NOW
 
 
+@pytest.mark.parametrize(
+    ("delay_ms", "silent_ms", "doubt"), [(10, 500, None), (600, 500, Doubt.LATE), (10, 1100, Doubt.LATE)]
+)
+def test_a_quote_without_a_time_is_as_late_as_its_venue(delay_ms: int, silent_ms: int, doubt: Doubt | None) -> None:
+    eth = replace(BINANCE, symbol="ETHUSDT", base="ETH")
+    made = Board([BINANCE, eth])
+    assert made.take("sim_binance", "ETHUSDT", NOW, NOW + 10 * MS, *book(3_000)) is None
+    later = NOW + 1000 * MS
+    made.take("sim_binance", "ETHUSDT", later, later + delay_ms * MS, *book(3_001))
+    assert made.take("sim_binance", "BTCUSDT", 0, later + (delay_ms + silent_ms) * MS, *book(60_000)) is doubt
+
+
 def test_newer_best_prices_stand_over_the_levels_beneath_them() -> None:
     made = board((BINANCE, 60_000))
     assert made.take_best("sim_binance", "BTCUSDT", NOW, NOW + 10 * MS, (59_998.0, 3.0), (60_002.0, 4.0)) is None

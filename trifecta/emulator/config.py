@@ -22,10 +22,12 @@ class FaultKind(StrEnum):
 
     CUT = "cut"  # sockets are dropped without a close frame
     STALL = "stall"  # connected, pinged, but the frames of `duration_s` never come
+    LAG = "lag"  # for `duration_s` every frame comes `ms` late; narrowed by market alone
     DUPLICATE = "duplicate"  # `count` frames are sent twice
     REORDER = "reorder"  # `count` frames come after their successor on the same stream
     GAP = "gap"  # `count` frames are lost
     CROSSED = "crossed"  # `count` depth or bookTicker frames with bid above ask
+    SWAPPED = "swapped"  # for `duration_s` what is bid is told as asked, and the other way round
     BAD_JSON = "bad_json"  # `count` frames are cut off in the middle
     BAD_PRICE = "bad_price"  # `count` frames whose first price is `value` (NaN, -1, ...)
     FUTURE = "future"  # `count` frames whose times are `ms` ahead

@@ -14,7 +14,7 @@ LEVELS = 1_000  # of each side of a fresh book
 LEVELS_MAX = 1_200
 LEVELS_MIN = 800
 MOST_TAKEN = 8  # levels that one order can take
-MOST_PULLED = 600  # stale quotes that makers pull at once, as the price jumps
+MOST_PULLED = 1_200  # stale quotes that makers pull at once, as the price jumps
 JUMP = 1e-3  # share of the price
 MOST_RESTOCKED = 20  # levels that they quote anew then
 REACH = 0.015  # of the price: how far from the top a fresh book goes
@@ -90,6 +90,11 @@ class OrderFlow:
         low = floor(self.fair() / self._tick - width / 2 + self._random.random())
         bid, ask = low * self._tick, (low + width) * self._tick
         bids, asks, change = self._book.bids, self._book.asks, self.publisher.change
+        # A jump beyond the whole side leaves none of it, and a book is never empty.
+        if bids.prices[0] > bid:
+            change(bids, bid, self._level_qty(bid))
+        if asks.prices[-1] < ask:
+            change(asks, ask, self._level_qty(ask))
         for _ in range(MOST_PULLED):
             if asks.prices[0] > bid and bids.prices[-1] < ask:
                 break

@@ -67,7 +67,7 @@ class Emulator:
         config.folder.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(config.folder)
         self.config = config
-        self.faults = Faults()
+        self.faults = Faults(lambda: now_ms() / 1000)
         self.base_url = ""
         self._now_ms = now_ms
         self._tasks: list[asyncio.Task[None]] = []
@@ -115,19 +115,24 @@ class Emulator:
         for task in self._tasks:
             task.cancel()
         results = await asyncio.gather(*self._tasks, return_exceptions=True)
+        for hub in self.hubs.values():
+            for client in list(hub.clients):
+                client.drop()
+        self.close()
+        await self._runner.cleanup()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    def close(self) -> None:
+        """Keeps the state of a market that was not started, or has stopped."""
         self.source.close()
         self.exchanges.close()
         if self.chain is not None:
             self.chain.close()
         for hub in self.hubs.values():
-            for client in list(hub.clients):
-                client.drop()
             hub.log.close()
         self._lock.release()
-        await self._runner.cleanup()
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
 
     def inject(self, fault: Fault) -> None:
         """Starts `fault` now."""

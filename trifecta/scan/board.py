@@ -23,6 +23,8 @@ from trifecta.scan.terms import Terms
 SETTLE_S = 10.0
 MAX_LAG_MS = 500.0
 """How much later than its venue's fastest quote one may come."""
+TOLD_S = 1.0
+"""How long ago a venue may have told its time for a quote without one to be believed."""
 COLLAR = 0.05
 """Share by which a mid may differ from the median mid of the same asset at the other venues."""
 LADDER_S = 2.0
@@ -55,6 +57,8 @@ class _Clock:
 
     fastest_ns: int
     settled_ns: int = 0
+    told_ns: int = 0  # when a time came last, by our clock
+    doubt: Doubt | None = None  # what was wrong with it
 
 
 class Board:
@@ -138,18 +142,30 @@ class Board:
         if ts_recv < self.ts_recv[cell]:
             return Doubt.REPEATED
         if ts_event == 0:
-            return None
+            return self._untimed(venue, ts_recv)
         delay = ts_recv - ts_event
         clock = self._clocks.setdefault(venue, _Clock(delay))
+        clock.told_ns, clock.doubt = ts_recv, self._delay(clock, delay, ts_recv)
+        if clock.doubt is not None:
+            return clock.doubt
+        return Doubt.REPEATED if ts_event < self._ts_event[cell] else None
+
+    def _untimed(self, venue: str, ts_recv: int) -> Doubt | None:
+        """A quote without a time is as late as what else came from its venue just now, if that tells times."""
+        clock = self._clocks.get(venue)
+        if clock is None:
+            return None
+        return Doubt.LATE if ts_recv - clock.told_ns > TOLD_S * NS_PER_S else clock.doubt
+
+    @staticmethod
+    def _delay(clock: _Clock, delay: int, ts_recv: int) -> Doubt | None:
         if delay > clock.fastest_ns + MAX_LAG_MS * NS_PER_MS:
             return Doubt.LATE
         if delay < clock.fastest_ns - MAX_LAG_MS * NS_PER_MS:
             # Seen from here, a clock set ahead and a delay that ended look alike; what comes next tells.
             clock.settled_ns = ts_recv + round(SETTLE_S * NS_PER_S)
         clock.fastest_ns = min(clock.fastest_ns, delay)
-        if ts_recv < clock.settled_ns:
-            return Doubt.CLOCK
-        return Doubt.REPEATED if ts_event < self._ts_event[cell] else None
+        return Doubt.CLOCK if ts_recv < clock.settled_ns else None
 
     def _same(self, cell: tuple[int, int], bids: Floats, asks: Floats) -> bool:
         return bool(np.array_equal(self.bids[cell], bids) and np.array_equal(self.asks[cell], asks))

@@ -12,7 +12,7 @@ from trifecta.emulator.account import TimedOutError
 from trifecta.emulator.config import Fault, FaultKind
 from trifecta.emulator.exchanges.market import Book, Change, Exchange
 from trifecta.emulator.exchanges.private import AnswerError, Asked, SpokenAccount
-from trifecta.emulator.faults import Faults
+from trifecta.emulator.faults import Faults, Late
 from trifecta.emulator.frames import Trade
 
 MOST_WAITING = 20_000  # frames a client may fall behind before it is dropped
@@ -88,6 +88,7 @@ class Service:
         self.clients: dict[Client, None] = {}
         self.sent = 0
         self._faults = faults
+        self._late: Late[tuple[Client, str]] = Late(faults, self.name)
         self._now_ms = now_ms
         spoken.exchange.hear = self._publish
 
@@ -102,6 +103,10 @@ class Service:
     def drop_all(self) -> None:
         for client in list(self.clients):
             client.drop()
+
+    def arrive(self) -> None:
+        """Hands over what a lag held back until now."""
+        self._hand_over([])
 
     def beat(self, now_ms: int) -> None:
         """Lets every client hear that the exchange lives."""
@@ -122,6 +127,8 @@ class Service:
         skew = self._faults.skew_ms(self.name)
         told = told._replace(ts_ms=told.ts_ms + skew) if skew else told
         fault = self._met(_ON_EVENTS, book.listed.symbol)
+        if self._faults.is_acting(FaultKind.SWAPPED, self.name) and isinstance(told, Change):
+            told = told._replace(bids=told.asks, asks=told.bids)
         if fault is None:
             return told
         if fault.kind is FaultKind.FUTURE:
@@ -135,7 +142,7 @@ class Service:
 
     def _deliver(self, client: Client, text: str, symbol: str = "", channel: str = "") -> None:
         """Hands a frame over, or what a fault makes of it."""
-        if self._stalled():
+        if self._faults.is_acting(FaultKind.STALL, self.name):
             return
         frames = [text]
         fault = self._met(_ON_FRAMES, symbol) if channel else None
@@ -150,15 +157,12 @@ class Service:
                 client.held, frames = text, []
         if frames and client.held is not None:
             frames, client.held = [*frames, client.held], None
-        for frame in frames:
+        self._hand_over([(client, frame) for frame in frames])
+
+    def _hand_over(self, frames: list[tuple[Client, str]]) -> None:
+        for client, frame in self._late.due(frames):
             self.sent += 1
             client.push(frame)
-
-    def _stalled(self) -> bool:
-        return any(
-            active.fault.kind is FaultKind.STALL and active.fault.market in ("", self.name)
-            for active in self._faults.active()
-        )
 
     def _met(self, kinds: tuple[FaultKind, ...], symbol: str) -> Fault | None:
         """The first fault of these kinds that meets an event of this symbol; one of its count is used up."""

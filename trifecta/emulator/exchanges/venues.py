@@ -85,6 +85,8 @@ class Exchanges:
         for exchange in exchanges:
             exchange.advance(dt_s, now_ms, self.rate, fair, self.dislocations)
             exchange.flush()
+        for service in self.services.values():
+            service.arrive()
         self.dislocations.forget(now_ms)
         if now_ms - self._beat_ms >= BEAT_MS:
             self._beat_ms = now_ms
