@@ -11,6 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
+from trifecta.trade import tearsheet
+from trifecta.trade.performance import Performance
+
 HOURS = 48
 _COVERAGE = """
     select venue || ' ' || symbol as feed, ts_open, share from coverage_1h
@@ -30,6 +33,30 @@ def quality(connection: duckdb.DuckDBPyConnection) -> str:
         _picture("99 of 100 trades arrived within, ms", _series(connection, _LAG)),
     )
     return "\n\n".join(plots)
+
+
+def performance(told: list[Performance]) -> str:
+    """Each portfolio's figures and plots; what must stand beside them comes first."""
+    return "\n\n".join(map(_portfolio, told)) or "Nothing was booked yet."
+
+
+def _portfolio(told: Performance) -> str:
+    figures = tearsheet.summary(told)
+    tables = [figures | {"": told.portfolio}], tearsheet.rows((*told.engines, *told.venues)), tearsheet.rows(told.days)
+    return "\n\n".join(
+        (
+            f"## {told.portfolio}, {told.currency}",
+            *(f"**{mark}**" for mark in told.labels),
+            *(_table(rows) for rows in tables if rows),
+            f"Sharpe and Sortino: {told.course.ratios.told}.",
+            *(_image(title, figure) for title, figure in tearsheet.figures(told)),
+        )
+    )
+
+
+def _table(rows: list[dict[str, str]]) -> str:
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 Series = dict[str, tuple[list[datetime], list[float]]]
@@ -60,6 +87,10 @@ def _picture(title: str, series: Series, *, top: float | None = None) -> str:
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     axes.legend(fontsize=7, frameon=False, ncols=3)
+    return _image(title, figure)
+
+
+def _image(title: str, figure: Figure) -> str:
     out = io.BytesIO()
     figure.savefig(out, format="png")
     return f"![{title}](data:image/png;base64,{b64encode(out.getvalue()).decode()})"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 from typer.testing import Result
 
 from tests.agents.life import Life, forex
+from tests.trade.trading import KRAKEN, floor
 from trifecta.decide import halt
 from trifecta.settings import Settings
 from warehouse.ledger import Ledger
@@ -62,3 +64,23 @@ def test_a_ledger_that_is_not_there_is_named(run: Run) -> None:
     found = run("agents", "show", "--ledger", "nowhere.db")
     assert found.exit_code == 1
     assert "ledger = nowhere.db" in found.output
+
+
+def test_a_report_tells_what_was_earned_to_people_scripts_and_pages(
+    run: Run, settings: Settings, tmp_path: Path
+) -> None:
+    assert "nothing was booked yet" in run("report").output
+    with Ledger(settings.ledger) as ledger:
+        own = floor(ledger)
+        own.books.set(KRAKEN, {"101": "5"}, {"100": "5"})
+        own.trade("one", own.ask(KRAKEN, "BUY", "1"), own.ask(KRAKEN, "SELL", "1", "101"))
+    found = {one["portfolio"]: one for one in msgspec.json.decode(run("report", "--json").stdout)}
+    assert (found["paper"]["worth"]["pnl"], found["paper"]["trades"]["won"]) == ("0.79900000", 1)
+    assert found["paper"]["ratios"]["sharpe"] is None
+    page = tmp_path / "new" / "page.html"
+    told = run("report", "--portfolio", "paper", "--html", str(page)).output
+    assert "kraken" in told
+    assert "too few days" in told
+    assert page.read_text().startswith("<!doctype html>")
+    refused = run("report", "--portfolio", "papre")
+    assert (refused.exit_code, "expected one of live, paper, stochastic" in refused.output) == (1, True)

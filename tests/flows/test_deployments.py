@@ -17,6 +17,7 @@ import flows.backfill
 import flows.compact
 import flows.evaluate
 import flows.ingest
+import flows.performance
 import flows.publish
 import flows.quality
 import flows.retention

@@ -26,7 +26,7 @@ T = TypeVar("T")
 RANGE_BOUND_S = 300.0
 RESTART_BOUND_S = 300.0
 ASKED_AGAIN = 60
-SHORT = ("compact", "publish", "quality", "backfill", "retention")
+SHORT = ("compact", "publish", "quality", "backfill", "retention", "performance")
 
 
 class Running:

@@ -60,6 +60,22 @@ def audit(json: Json = False) -> None:
     raise typer.Exit(PROBLEM if found else OK)
 
 
+@app.command(epilog="Example: trifecta report --html performance.html")
+def report(
+    portfolio: Annotated[str | None, typer.Option(help="One portfolio; default: every one.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a tear sheet that needs no network.", dir_okay=False)] = None,
+    json: Json = False,
+) -> None:
+    """Show what trading earned: P&L, fees, drawdown, win rate and ratios, by engine, venue and day."""
+    from trifecta.clock import SystemClock
+    from trifecta.ops import earnings
+
+    told = earnings.of(configured(), SystemClock(), portfolio)
+    if html is not None:
+        err.print(f"written: {earnings.write(told, html)}")
+    print_either([earnings.plain(one) for one in told], earnings.shown(told), json)
+
+
 agents_app = typer.Typer(no_args_is_help=True, help="Look at what the agents have learned from booked outcomes.")
 app.add_typer(agents_app, name="agents")
 
