@@ -38,7 +38,7 @@ INGEST_GRACE_S = 30.0
 OVERLAP_S = 5.0
 """How long an ingest flow has to open its sockets before the plain child, which records meanwhile, is ended."""
 EMULATOR_LATEST_S = 20.0
-LATEST_S = {parts.SERVER: 15.0, parts.WORKER: 15.0, parts.BOARD: 30.0}
+LATEST_S = {parts.TRADER: 15.0, parts.SERVER: 15.0, parts.WORKER: 15.0, parts.BOARD: 30.0}
 """These wait for the first range, which needs the processor more, but no longer than this."""
 RANGE_EVERY_S = 1.0
 TICK_S = 0.2

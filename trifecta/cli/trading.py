@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -93,3 +94,60 @@ def agents_show(
     settings = configured()
     found = agents.show(settings, ledger)
     print_either(found, agents.table(found, settings.trade.reporting_currency), json)
+
+
+@app.command(epilog="Example: trifecta trade")
+def trade() -> None:
+    """Trade what the scanners find and a person or the rule executes, until Ctrl-C; `trifecta up` runs it."""
+    import secrets
+
+    from trifecta import logs
+    from trifecta.clock import SystemClock
+    from trifecta.ops import trading
+
+    settings = configured()
+    logs.configure(settings.logs, run=secrets.token_hex(4))
+    trading.run(settings, SystemClock())
+
+
+@app.command(epilog="Example: trifecta execute arbitrage-5f0c2a9b1e7d4c38")
+def execute(
+    opportunity: Annotated[str, typer.Argument(metavar="ID", help="As `trifecta scan --json` tells it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
+    json: Json = False,
+) -> None:
+    """Trade an opportunity, if risk allows: once, however often it is asked for."""
+    from trifecta.clock import SystemClock
+    from trifecta.ops import executing
+
+    settings, clock = configured(), SystemClock()
+    if not yes:
+        if not sys.stdin.isatty():
+            raise typer.BadParameter("nobody is there to confirm; scripts say --yes", param_hint="--yes")
+        found = executing.offered(settings, opportunity)
+        err.print("it is not offered now" if found is None else executing.shown(found), highlight=False)
+        typer.confirm("Execute it?", abort=True, err=True)
+    if not executing.trader_lives(settings, clock):
+        err.print("no trader runs: `trifecta up` starts one; the request waits for it", style="yellow")
+    done = executing.execute(settings, clock, opportunity)
+    print_either(done, executing.told(done), json)
+    raise typer.Exit(OK if done.verdict == "approved" else PROBLEM)
+
+
+@app.command(epilog="Example: trifecta auto on 'two weeks of paper looked right'")
+def auto(
+    turn: Annotated[str, typer.Argument(metavar="[on|off]", help="Without it: how the switch stands.")] = "",
+    why: Annotated[str, typer.Argument(help="Why; kept in the ledger and shown.")] = "",
+    json: Json = False,
+) -> None:
+    """Switch execution by rule on or off, or show how it stands; it is off until somebody switches it on."""
+    from trifecta.clock import SystemClock
+    from trifecta.decide.auto import rule
+    from trifecta.ops import executing
+
+    if turn not in {"", "on", "off"}:
+        raise typer.BadParameter(f"{turn!r}: expected on or off", param_hint="[on|off]")
+    settings = configured()
+    found = executing.auto_turn(settings, SystemClock(), turn == "on", why) if turn else executing.auto_state(settings)
+    state = f"on: {rule(settings.trade.auto)}" if found.enabled else "off"
+    print_either(found, f"execution by rule is {state}" + (f" ({found.reason})" if found.reason else ""), json)

@@ -17,6 +17,7 @@ from trifecta.ops.feeds import Feed
 
 if TYPE_CHECKING:  # importing it would bring the warehouse
     from trifecta.ops.status import Status
+    from trifecta.trade.report import Report
 
 STYLES = {State.READY: "green", State.DEAD: "red"}
 SIMULATED = Panel(Align.center(Text("S I M U L A T E D   M A R K E T", style="bold")), style="black on yellow")
@@ -50,10 +51,26 @@ def of_status(status: Status) -> RenderableType:
     shown.append(Text(f"running: {running}" if running else "not running: `trifecta up` starts it"))
     if status.halted is not None:
         shown.append(Text(f"TRADING IS HALTED: {status.halted}", style="bold red"))
+    if status.trading is not None:
+        shown.append(_trading(status.trading))
     shown += [Text(f"alert: {alert}", style="red") for alert in status.alerts]
     shown += [feeds_table(status.feeds), Text(_sidecar(status.health)), _lake(status)]
     shown.append(Text(f"gaps: {_pairs(status.gaps) or 'none'}"))
     return Group(*shown)
+
+
+def _trading(told: Report) -> Text:
+    """Who trades, with what, and what a person must know of."""
+    decided = ", ".join(f"{count} {verdict}" for verdict, count in sorted(told.verdicts.items())) or "none yet"
+    by_rule = "on" if told.auto else "off"
+    line = (
+        f"trading: {told.portfolio} · equity {told.equity:,.2f} {told.currency} ({told.pnl:+,.2f}) · "
+        f"{told.open_trades} open, {told.through} through · decided: {decided} · by rule: {by_rule}"
+    )
+    text = Text(f"{line} · {told.label}" if told.label else line)
+    for alarm in told.alarms:
+        text.append(f"\nALARM: {alarm}", style="bold red")
+    return text
 
 
 def feeds_table(feeds: tuple[Feed, ...]) -> Table:

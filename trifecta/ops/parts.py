@@ -31,6 +31,7 @@ SERVER = "prefect-server"
 WORKER = "prefect-worker"
 BOARD = "dashboard"
 ALERTS = "alerts"
+TRADER = "trader"
 SCAN = "scan"
 INGEST = "ingest"  # with its process id: the recorder inside a flow run, the worker's child
 
@@ -194,6 +195,11 @@ def recorder(settings: Settings) -> Part:
     return Part(RECORDER, _trifecta("record"), child_environment(settings))
 
 
+def trader(settings: Settings) -> Part:
+    """The one process that trades."""
+    return Part(TRADER, _trifecta("trade"), child_environment(settings))
+
+
 def dashboard(settings: Settings) -> Part:
     scheme = "https" if settings.api_tls_cert else "http"
     host = "127.0.0.1" if settings.dashboard_host in ("0.0.0.0", "localhost") else settings.dashboard_host  # noqa: S104
@@ -253,7 +259,7 @@ def of_system(settings: Settings, wish: Wish) -> tuple[list[Part], list[str]]:
         parts += prefect(settings)
     elif wish.prefect:
         warnings.append("Prefect is not installed (pip install 'trifecta[flows]'): recording without schedules")
-    parts.append(sidecar(settings))
+    parts += [sidecar(settings), trader(settings)]
     if settings.alerts.urls and installed("apprise"):
         parts.append(alerts(settings))
     elif settings.alerts.urls:

@@ -16,6 +16,7 @@ from trifecta.ops import display, parts, processes
 from trifecta.ops.alerts import watch
 from trifecta.ops.feeds import Feed, feeds
 from trifecta.settings import Market, Settings
+from trifecta.trade import report
 from warehouse import Lake, session
 from warehouse.lake import local_path
 from warehouse.maintain import counts
@@ -41,6 +42,8 @@ class Status:
     """Why trading is halted; None while it is not, or nobody can tell."""
     alerts: tuple[str, ...] = ()
     """What is wrong, as the watch last saw it."""
+    trading: report.Report | None = None
+    """What the trader says of itself; None where none speaks."""
 
 
 def follow(settings: Settings, clock: Clock, console: Console) -> Status:
@@ -71,6 +74,7 @@ def read(settings: Settings, clock: Clock, *, before: Status | None = None) -> S
         lake=lake,
         gaps=gaps,
         halted=_halted(settings),
+        trading=report.read(settings.run_dir, clock.now_ns()),
         alerts=tuple(
             f"{one.rule} {one.subject}: {one.text}" for one in watch.load(settings.run_dir).active if one.told
         ),

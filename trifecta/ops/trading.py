@@ -1,15 +1,18 @@
-"""What a person does to trading on a terminal: halt it, resume it, have the ledger recomputed."""
+"""What a person does to trading on a terminal: run it, halt it, resume it, have the ledger recomputed."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from trifecta.clock import Clock
 from trifecta.decide import halt
 from trifecta.decide.halt import Halt
+from trifecta.ops.signals import stop_event
 from trifecta.settings import Settings
 from trifecta.trade.audit import audit as recompute
+from trifecta.trade.running import Trading
 from warehouse.ledger import Ledger
 
 ACTOR = "cli"
@@ -21,6 +24,15 @@ def opened(settings: Settings) -> Iterator[Ledger]:
     with Ledger(settings.ledger) as ledger:
         ledger.migrate()
         yield ledger
+
+
+def run(settings: Settings, clock: Clock) -> None:
+    """Trades until SIGINT or SIGTERM."""
+
+    async def until_stopped() -> None:
+        await Trading(settings, clock).run(stop_event())
+
+    asyncio.run(until_stopped())
 
 
 def stop(settings: Settings, clock: Clock, reason: str) -> Halt:

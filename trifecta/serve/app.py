@@ -24,6 +24,7 @@ from trifecta.serve import archive_messages, replies
 from trifecta.serve.answers import SIMPLE_PATH, Prepared, simple
 from trifecta.serve.archive import ArchiveError
 from trifecta.serve.champions import Champions
+from trifecta.serve.executing import Executing, add_executing
 from trifecta.serve.front import Front
 from trifecta.serve.halting import Switch, add_halt
 from trifecta.serve.health import STARTED, STOPPED, health, switch_collection
@@ -57,6 +58,13 @@ _UNREADABLE = {"model": replies.Trouble, "description": "The body is not JSON"}
 _NOT_PROMOTED = {
     "model": replies.Trouble,
     "description": "The version is unknown or may not serve; the reason says why",
+}
+_EXECUTED: dict[int | str, dict[str, Any]] = {
+    202: {"description": "Asked for; the trader has not answered yet"},
+    400: _UNREADABLE,
+    404: {"model": replies.Trouble, "description": "No such opportunity is offered, or no such request known"},
+    409: {"model": replies.Trouble, "description": "The opportunity has ended, or the confirmation is not valid"},
+    503: _TROUBLE[503],
 }
 _PUSHED: dict[int | str, dict[str, Any]] = {
     413: {"model": replies.Trouble, "description": "More than 1 MiB or 2000 rows; send smaller batches"},
@@ -99,6 +107,7 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
     terminals = Terminals(settings, service.clock)
     opportunities = Opportunities(settings, service.clock)
     switch = Switch(settings, service.clock)
+    executing = Executing(settings, service.clock, opportunities)
     promoting = Promoting(settings, service.clock, champions)
 
     @asynccontextmanager
@@ -114,6 +123,7 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
             await upkeep.stop()
             await terminals.close()
             switch.close()
+            executing.close()
             promoting.close()
 
     app = FastAPIOffline(
@@ -133,6 +143,7 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
     add_models(app, Models(service, champions), _TROUBLE, _REFUSED | {503: _TROUBLE[503]})
     add_promoting(app, promoting, _REFUSED | {400: _UNREADABLE, 409: _NOT_PROMOTED, 503: _TROUBLE[503]})
     add_halt(app, switch, _REFUSED | {400: _UNREADABLE, 503: _TROUBLE[503]})
+    add_executing(app, executing, _REFUSED | _EXECUTED)
     return Front(app, service, upkeep, champions, opportunities)
 
 

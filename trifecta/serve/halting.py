@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import FastAPI
-from loguru import logger
 from pydantic import BaseModel, Field, StringConstraints
-from sqlalchemy.exc import SQLAlchemyError
 
 from trifecta.clock import Clock
 from trifecta.decide import halt
 from trifecta.decide.halt import Halt
-from trifecta.serve.problems import NoAnswerError
+from trifecta.serve.ledgers import in_ledger
 from trifecta.serve.times import iso
 from trifecta.settings import Settings
-from warehouse.errors import WarehouseError
 from warehouse.ledger import Ledger
 
 ACTOR = "api"
@@ -66,12 +62,7 @@ class Switch:
         return act(self._ledger, reason, ACTOR, self._clock.now_ns())
 
     async def _ask(self, question: Callable[[], Halt]) -> HaltReply:
-        try:
-            found = await asyncio.to_thread(question)
-        except (SQLAlchemyError, WarehouseError, OSError) as error:
-            logger.warning("the ledger cannot be used: {}", error)
-            told = f"the ledger cannot be used ({type(error).__name__}); nothing is traded while it is away"
-            raise NoAnswerError(503, "ledger_away", told, retry_after_s=1) from error
+        found = await in_ledger(question)
         since = None if found.since is None else iso(found.since)
         return HaltReply(halted=found.halted, reason=found.reason, since=since, timestamp=iso(self._clock.now_ns()))
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import FastAPI
-from loguru import logger
 from pydantic import BaseModel, Field, StringConstraints
-from sqlalchemy.exc import SQLAlchemyError
 
 from trifecta.clock import Clock
 from trifecta.forecast import registry
 from trifecta.forecast.registry import Key, Record, RegistryError
 from trifecta.forecast.versions import VersionError
 from trifecta.serve.champions import Champions
+from trifecta.serve.ledgers import in_ledger
 from trifecta.serve.model_replies import ModelVersion, model_version
 from trifecta.serve.problems import NoAnswerError
 from trifecta.settings import Settings
-from warehouse.errors import WarehouseError
 from warehouse.ledger import Ledger
 
 _Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
@@ -68,14 +65,9 @@ class Promoting:
 
     async def _ask(self, act: Callable[[], Record]) -> ModelVersion:
         try:
-            found = await asyncio.to_thread(self._act, act)
+            found = await in_ledger(lambda: self._act(act))
         except (RegistryError, VersionError) as error:
             raise NoAnswerError(409, "not_promoted", str(error)) from error
-        except (SQLAlchemyError, WarehouseError, OSError) as error:
-            logger.warning("the ledger cannot be used: {}", error)
-            raise NoAnswerError(
-                503, "ledger_away", f"the ledger cannot be used ({type(error).__name__})", retry_after_s=1
-            ) from error
         await self._champions.look()
         return model_version(found)
 

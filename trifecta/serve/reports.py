@@ -29,6 +29,13 @@ _RECORDER_COUNTERS = {
     "reconnects": "Times the stream was connected again",
     "quarantined": "Inputs that could not be true",
 }
+_TRADER_COUNTERS = {
+    "through": "Trades that are through",
+    "events": "Books and quotes taken in",
+    "offers": "Looks of the scanners taken in",
+    "decide_s": "Seconds spent on deciding",
+    "discrepancies": "Times ledger and venue disagreed",
+}
 _AGES = {
     "ts_ns": ("report_age_seconds", "Since the recorder reported"),
     "last_frame_ts_ns": ("frame_age_seconds", "Since the last frame"),
@@ -42,6 +49,8 @@ def collect(run_dir: Path, now_ns: int) -> Iterator[Metric]:
     yield from _processes(run_dir)
     yield from _flows([report for path in run_dir.glob("flow-*.json") if (report := _read(path))], now_ns)
     yield _alerts(_read(run_dir / "alerts.json"))
+    if told := _read(run_dir / "trader.json"):
+        yield from _trader(told, now_ns)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -113,6 +122,30 @@ def _flows(reports: list[dict[str, Any]], now_ns: int) -> Iterator[Metric]:
             took.add_metric([report["flow"]], report["took_s"])
             age.add_metric([report["flow"]], (now_ns - report["ended_ns"]) / NS_PER_S)
     yield from (runs, took, age)
+
+
+def _trader(told: dict[str, Any], now_ns: int) -> Iterator[Metric]:
+    labels, names = [told["portfolio"]], ["portfolio"]
+    decided = CounterMetricFamily("trifecta_trader_decisions", "Opportunities decided on", labels=[*names, "verdict"])
+    for verdict, count in told["verdicts"].items():
+        decided.add_metric([*labels, verdict], count)
+    yield decided
+    for name, doc in _TRADER_COUNTERS.items():
+        counter = CounterMetricFamily(f"trifecta_trader_{name}", doc, labels=names)
+        counter.add_metric(labels, told[name])
+        yield counter
+    gauges = {
+        "equity": ("Worth, in the reporting currency", told["equity"]),
+        "pnl": ("Worth beyond the capital", told["pnl"]),
+        "open_trades": ("Trades that are not through", told["open_trades"]),
+        "auto": ("1 while opportunities are executed by rule", told["auto"]),
+        "alarms": ("Trades that a person must know of", len(told["alarms"])),
+        "report_age_seconds": ("Since the trader reported", (now_ns - told["ts_ns"]) / NS_PER_S),
+    }
+    for name, (doc, value) in gauges.items():
+        gauge = GaugeMetricFamily(f"trifecta_trader_{name}", doc, labels=names)
+        gauge.add_metric(labels, float(value))
+        yield gauge
 
 
 def _alerts(state: dict[str, Any]) -> Metric:

@@ -87,6 +87,15 @@ class Oms:
 
         PENDING where nobody knows whether it arrived: `settle` it.
         """
+        with logger.contextualize(order=order_id):
+            return self._send(order_id)
+
+    def settle(self, order_id: str) -> Order:
+        """Asks the venue what became of the order and books it; unchanged while nobody knows."""
+        with logger.contextualize(order=order_id):
+            return self._settle(order_id)
+
+    def _send(self, order_id: str) -> Order:
         with self._ledger.begin(durable=False) as connection:
             now_ns = self._clock.now_ns()
             stopped = halt.state(connection)
@@ -104,8 +113,7 @@ class Oms:
             return claimed
         return self.apply(order_id, report)
 
-    def settle(self, order_id: str) -> Order:
-        """Asks the venue what became of the order and books it; unchanged while nobody knows."""
+    def _settle(self, order_id: str) -> Order:
         with self._ledger.read() as connection:
             order = store.get(connection, order_id)
         gateway = self._gateway(order.venue)

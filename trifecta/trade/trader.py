@@ -40,14 +40,15 @@ from trifecta.trade import catalogue, requests, store
 from trifecta.trade.books import Books
 from trifecta.trade.desk import Desk
 from trifecta.trade.executors import Executor
-from trifecta.trade.fills import Stochastic, fill_model
+from trifecta.trade.fills import Stochastic, fill_model, label
 from trifecta.trade.floor import Floor, Recorded, Trade
 from trifecta.trade.gateways.gateway import Gateway
 from trifecta.trade.gateways.paper import Paper
 from trifecta.trade.governor import Decided, Governor, Judges
 from trifecta.trade.oms import Oms
+from trifecta.trade.report import Report
 from trifecta.trade.valuing import Valuing
-from warehouse.ledger import Ledger, decisions, orders, outcomes
+from warehouse.ledger import Ledger, decisions, equity, orders, outcomes
 
 RULE = "rule"
 MOST_TRIED = 10_000
@@ -73,6 +74,7 @@ class Counts:
     offers: int = 0
     verdicts: dict[str, int] = field(default_factory=dict)
     through: int = 0
+    decide_s: float = 0.0
     discrepancies: int = 0
 
 
@@ -189,7 +191,9 @@ class Trader:
         late_s = (self._clock.now_ns() - found.ts_expiry) / NS_PER_S
         if late_s >= 0:
             return Answer(GONE, f"opportunity {opportunity_id!r} ended {late_s:.1f} s ago: its quotes are too old")
+        began_s = self._clock.monotonic_s()
         decided = self._governor.decide(found, trigger)
+        self.counts.decide_s += self._clock.monotonic_s() - began_s
         return self._answer(found, decided)
 
     def answer_requests(self) -> None:
@@ -213,6 +217,20 @@ class Trader:
         if now_ns >= self._mark_ns:
             self._valuing.mark()
             self._mark_ns = now_ns + round(self._settings.trade.mark_s * NS_PER_S)
+
+    def report(self) -> Report:
+        """The state of trading, as the ledger has it."""
+        newest = select(equity).where(equity.c.portfolio == self.portfolio).order_by(equity.c.id.desc()).limit(1)
+        with self._ledger.read() as connection:
+            worth, switch = connection.execute(newest).one(), auto.state(connection)
+        counts = self.counts
+        return Report(
+            portfolio=self.portfolio, mode=self._floor.mode, fill_model=self._floor.fill_model,
+            label=label(self._floor.fill_model), currency=worth.currency, auto=switch.enabled,
+            equity=float(worth.equity), pnl=float(worth.equity - worth.capital), open_trades=len(self._trades),
+            through=counts.through, events=counts.events, offers=counts.offers, verdicts=counts.verdicts,
+            decide_s=counts.decide_s, discrepancies=counts.discrepancies, alarms=list(self.alarms),
+        )  # fmt: skip
 
     def close(self) -> None:
         """Asks once more for every order, and values what is held."""
