@@ -18,6 +18,8 @@ from trifecta.clock import NS_PER_S
 from trifecta.emulator.control import as_metrics
 from trifecta.ops import processes
 from trifecta.serve import reports
+from trifecta.trade import report as trader
+from trifecta.trade.report import Report
 
 NOW = 1_700_000_000 * NS_PER_S
 
@@ -101,3 +103,24 @@ def test_the_emulator_tells_its_own() -> None:
     found = as_metrics(state)
     assert 'trifecta_emulator_frames_sent_total{market="spot"} 20\n' in found
     assert 'trifecta_emulator_faults_total{kind="cut"} 3\n' in found
+
+
+def test_a_trader_is_told_by_its_last_report(tmp_path: Path) -> None:
+    told = Report(
+        portfolio="paper", mode="paper", fill_model="market", label="", currency="USD", auto=True, equity=100_012.5,
+        pnl=12.5, open_trades=2, through=3, events=70, offers=9, verdicts={"approved": 5, "refused": 1}, decide_s=0.25,
+        discrepancies=0, alarms=["one leg alone"],
+    )  # fmt: skip
+    trader.write(tmp_path, told, NOW - 2 * NS_PER_S)
+    lines = text(tmp_path).splitlines()
+    for line in (
+        'trifecta_trader_decisions_total{portfolio="paper",verdict="approved"} 5.0',
+        'trifecta_trader_equity{portfolio="paper"} 100012.5',
+        'trifecta_trader_open_trades{portfolio="paper"} 2.0',
+        'trifecta_trader_decide_s_total{portfolio="paper"} 0.25',
+        'trifecta_trader_alarms{portfolio="paper"} 1.0',
+        'trifecta_trader_report_age_seconds{portfolio="paper"} 2.0',
+    ):
+        assert line in lines
+    assert trader.read(tmp_path, NOW) is not None
+    assert trader.read(tmp_path, NOW + 10 * NS_PER_S) is None

@@ -157,6 +157,8 @@ def _killed(order_id: str) -> object:
 def test_dice_earn_what_they_say_at_the_documents_example(ledger: Ledger) -> None:
     own = pit(ledger, fill_model="stochastic")
     for number in range(5):
+        own.book(HERE, 99.9, 100.0)
+        own.book(THERE, 102.0, 102.1)
         found = two_hop(own, f"dice {number}", profit=1.2550)
         own.trader.offer([found])
         decided = own.trader.execute(found.id, "test").decision_id

@@ -5,11 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from tests.trade.pit import Pit, pit, signal
+from tests.trade.trading import LOOSE
 from trifecta.clock import NS_PER_S
 from trifecta.decide import halt
-from trifecta.scan.opportunity import Side
+from trifecta.market.events import Quote
+from trifecta.scan.opportunity import ForexPlan, Side
 from warehouse.ledger import Ledger, exits, orders, outcomes
 
 SPREAD = 0.0001
@@ -121,30 +124,35 @@ def _killed(order_id: str) -> object:
     raise KeyboardInterrupt
 
 
-def test_a_pair_in_another_currency_is_worth_what_the_market_says(ledger: Ledger) -> None:
-    from msgspec.structs import replace
-
-    from trifecta.market.events import Quote
-
-    own = pit(ledger)
+def _yen(own: Pit, bid: float, ask: float) -> None:
     now_ns = own.clock.now_ns()
+    own.trader.take(Quote("sim_mt5_trifecta", "USDJPY", now_ns, now_ns, bid, 0.0, ask, 0.0))
+
+
+def test_a_pair_in_another_currency_is_worth_what_the_market_says(ledger: Ledger) -> None:
+    own = pit(ledger)
     found = signal(own)
-    yen = replace(found.plan, symbol="USDJPY", entry=150.0, take_profit=150.3, stop_loss=149.8)  # type: ignore[type-var]
-    found = replace(found, plan=yen)
+    assert isinstance(found.plan, ForexPlan)
+    levels = replace(found.plan, symbol="USDJPY", entry=150.0, take_profit=150.3, stop_loss=149.8)
+    found = replace(found, plan=levels)
     own.trader.offer([found])
-    assert "no terms" in own.trader.execute(found.id, "test").reason or own.trader.open_trades == 0
-    own.trader.take(Quote("sim_mt5_trifecta", "USDJPY", now_ns, now_ns, 149.99, 0.0, 150.0, 0.0))
-    other = replace(found, id="forex-yen")
-    own.trader.offer([other])
-    assert own.trader.execute(other.id, "test").verdict == "approved"
+    assert "its book is not seen now" in own.trader.execute(found.id, "test").reason
+    _yen(own, 149.99, 150.0)
+    assert own.trader.execute(found.id, "test").verdict == "approved"
     own.run(0.2)
-    own.trader.take(
-        Quote("sim_mt5_trifecta", "USDJPY", own.clock.now_ns(), own.clock.now_ns(), 150.3, 0.0, 150.31, 0.0)
-    )
+    _yen(own, 150.3, 150.31)
     own.run(0.2)
-    (outcome,) = own.rows(outcomes)
-    assert Decimal("19.9") < outcome.pnl < Decimal("20.1")  # 3000 JPY
+    assert Decimal("19.9") < own.rows(outcomes)[0].pnl < Decimal("20.1")  # 3000 JPY
     own.sound()
+
+
+def test_a_size_above_the_position_cap_is_cut_to_what_it_leaves_room_for(ledger: Ledger) -> None:
+    own = pit(ledger, limits=LOOSE.model_copy(update={"position_share": Decimal("0.2")}))
+    own.quote(1.1 - SPREAD, 1.1)
+    found = signal(own, size=58_000.0)
+    own.trader.offer([found])
+    assert own.trader.execute(found.id, "test").verdict == "approved"
+    assert [one.qty for one in own.rows(orders)] == [Decimal(17_000)]  # lots of 1000 below 20 % of 100 000 at 1.1
 
 
 def test_dice_end_a_position_at_one_of_its_levels(ledger: Ledger) -> None:

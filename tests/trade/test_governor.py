@@ -85,6 +85,15 @@ def test_what_cannot_be_traded_is_skipped_and_says_why(ledger: Ledger, route: Ro
     assert ("nowhere" if route is RouteType.TWO_HOP else "not traded") in answer.reason
 
 
+def test_a_trader_that_sees_no_book_of_a_leg_sends_nothing(ledger: Ledger) -> None:
+    own = pit(ledger)
+    own.book(HERE, 99.9, 100.0)
+    found = two_hop(own)
+    own.trader.offer([found])
+    assert "BTC/USDT at sim_kraken: its book is not seen now" in own.trader.execute(found.id, "test").reason
+    assert own.rows(orders) == []
+
+
 def test_an_opportunity_trades_once_however_often_it_is_asked_for(ledger: Ledger) -> None:
     own = pit(ledger)
     _market(own)
@@ -179,7 +188,8 @@ def test_the_rule_is_what_the_settings_say(ledger: Ledger) -> None:
     unsure = replace(two_hop(own, "unsure"), verdict=Verdict.CONSIDER)
     assert own.trader.offer([dull, risky, unsure]) == []
     chosen = own.trader.offer([dull, two_hop(own, "good"), signal(own)])
-    assert [one.verdict for one in chosen] == ["approved", "approved"]
+    assert [one.verdict for one in chosen] == ["approved", "skipped"]
+    assert chosen[1].reason == "EURUSD at sim_mt5_trifecta: its book is not seen now"
     others = pit(ledger, auto={"engines": ["forex"]})
     assert others.trader.offer([two_hop(others, "other")]) == []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
@@ -11,7 +11,8 @@ import msgspec
 
 from trifecta.clock import NS_PER_S, Clock
 from trifecta.decide.decisions import Stage
-from trifecta.errors import PermanentError
+from trifecta.decide.portfolio import value
+from trifecta.market.money import ZERO
 from trifecta.market.orders import Draft, Order, Terms
 from trifecta.scan.opportunity import Opportunity
 from trifecta.settings import Settings
@@ -21,16 +22,15 @@ from trifecta.trade.desk import Desk, Request
 from trifecta.trade.fills import Stochastic
 from trifecta.trade.gateways.gateway import Gateway
 from trifecta.trade.oms import Oms
+from trifecta.trade.valuing import UntradableError
 from warehouse.ledger import Ledger
 
 RETRY_NS = NS_PER_S
 """How soon an exit or unwind is tried again that could not be sent or was not filled."""
+_ROOM = Decimal("0.98")
+"""Of the position cap: the price moves until risk measures again."""
 POLL_NS = NS_PER_S // 40
 """How soon an order is asked for again that is not done."""
-
-
-class UntradableError(PermanentError):
-    """An opportunity cannot become orders; the message says why."""
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -83,6 +83,8 @@ class Floor:
     fill_model: str
     dice: Stochastic | None
     """Decides how trades end where the fill model does not follow the market."""
+    require: Callable[[set[str]], None]
+    """Sees to it that amounts in these currencies have a worth, or raises UntradableError."""
     alarms: dict[str, str] = field(default_factory=dict)
     """By decision: what a person must know of."""
 
@@ -108,6 +110,29 @@ class Floor:
         if venue not in self.gateways:
             raise UntradableError(f"{venue}: no gateway in {self.mode} mode; reachable: {', '.join(self.gateways)}")
         return found
+
+    def market(self, venue: str, symbol: str) -> Terms:
+        """How an instrument trades whose prices are seen now.
+
+        Raises:
+            UntradableError: as `terms`; or nobody knows what it is worth now, so an order would be blind.
+        """
+        found = self.terms(venue, symbol)
+        if self.books.best(venue, symbol) is None:
+            raise UntradableError(f"{symbol} at {venue}: its book is not seen now")
+        return found
+
+    def room(self, terms: Terms, price: Decimal) -> Decimal:
+        """How much of an instrument the position cap leaves room for at `price`, were nothing held of it; base units.
+
+        Raises:
+            UntradableError: nothing tells what its quote currency is worth.
+        """
+        self.require({terms.quote})
+        with self.ledger.read() as connection:
+            found = value(connection, self.portfolio)
+        allowed = self.settings.risk.position_share * max(found.worth.equity, ZERO) * _ROOM
+        return allowed / found.convert(price, terms.quote)
 
     def orders(self, trade: Trade) -> Sequence[Order]:
         """The decision's orders, those that are not done asked for once more."""

@@ -20,8 +20,8 @@ from trifecta.scan.opportunity import ArbitragePlan, BinaryPlan, Engine, Opportu
 from trifecta.trade.catalogue import is_terminal
 from trifecta.trade.desk import Request
 from trifecta.trade.executors import EXECUTORS, Executor
-from trifecta.trade.floor import Floor, UntradableError
-from trifecta.trade.valuing import Valuing
+from trifecta.trade.floor import Floor
+from trifecta.trade.valuing import UntradableError, Valuing
 
 Judges = Mapping[Engine, Sequence[Judge]]
 

@@ -15,15 +15,15 @@ from loguru import logger
 
 from trifecta import bus
 from trifecta.clock import Clock
-from trifecta.decide.judge import Learn, learn_nothing
+from trifecta.decide.agents import catch_up, learner
 from trifecta.lock import FolderLock
 from trifecta.market.orders import Terms
 from trifecta.scan import snapshot
 from trifecta.scan.snapshot import Snapshot
 from trifecta.settings import Settings
 from trifecta.trade import catalogue, report
-from trifecta.trade.gateways.ways import live_gateways
-from trifecta.trade.governor import Judges
+from trifecta.trade.gateways.gateway import Gateway
+from trifecta.trade.judging import judges
 from trifecta.trade.recorded import LakePrices
 from trifecta.trade.trader import Trader
 from warehouse.lake import Lake
@@ -44,9 +44,7 @@ _Row = TypeVar("_Row")
 class Trading:
     """Trades until it is stopped."""
 
-    def __init__(
-        self, settings: Settings, clock: Clock, *, judges: Judges | None = None, learn: Learn = learn_nothing
-    ) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
         self._lake = Lake(settings.lake)
@@ -54,8 +52,8 @@ class Trading:
         self._sources = [settings.source(name) for name, venue in settings.venues.items() if venue.enabled]
         self._listed: list[Terms] = []
         self._trader = Trader(
-            settings, self._ledger, clock, recorded=LakePrices(self._lake), judges=judges, learn=learn,
-            gateways=live_gateways(settings, clock), late_ms=LATE_MS,
+            settings, self._ledger, clock, recorded=LakePrices(self._lake), judges=judges(settings, self._ledger),
+            learn=learner(settings.trade.agents), gateways=_live(settings, clock), late_ms=LATE_MS,
         )  # fmt: skip
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -69,6 +67,8 @@ class Trading:
         lock = FolderLock(folder)
         try:
             self._ledger.migrate()
+            with self._ledger.begin() as connection:
+                catch_up(connection, self._clock.now_ns(), self._settings.trade.agents)
             await self._trade(stop)
         finally:
             self._ledger.close()
@@ -151,3 +151,11 @@ class Trading:
             silent = set(self._sources) - {one.venue for one in self._listed}
             await asyncio.sleep(NO_LISTING_S if silent else LISTING_S)
             await self._list()
+
+
+def _live(settings: Settings, clock: Clock) -> dict[str, Gateway]:
+    if settings.trade.mode == "paper":
+        return {}
+    from trifecta.trade.gateways import choice  # noqa: PLC0415 - brings ccxt, which paper does without
+
+    return choice.of(settings, clock)

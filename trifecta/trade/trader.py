@@ -104,13 +104,15 @@ class Trader:
         ways: dict[str, Gateway] = dict(gateways or {})
         risk = Risk(settings.risk, trade.live)
         self._oms = Oms(ledger, ways, risk, clock, trade.reporting_currency, learn)
+        self._valuing = Valuing(
+            ledger, clock, self._books, self._catalogue, requests.portfolio(settings), settings.trade
+        )  # fmt: skip
         self._floor = Floor(
             settings=settings, ledger=ledger, clock=clock, books=self._books, oms=self._oms,
             desk=Desk(ledger, self._oms, risk, clock), recorded=recorded, catalogue=self._catalogue, gateways=ways,
             paper=paper, portfolio=requests.portfolio(settings), mode=trade.mode, fill_model=trade.fill_model,
-            dice=model if isinstance(model, Stochastic) else None,
+            dice=model if isinstance(model, Stochastic) else None, require=self._valuing.require,
         )  # fmt: skip
-        self._valuing = Valuing(ledger, clock, self._books, self._catalogue, self._floor.portfolio, trade)
         self._governor = Governor(self._floor, judges or {}, self._valuing)
         self._trades: dict[str, Trade] = {}
         self._offers: dict[str, Opportunity] = {}

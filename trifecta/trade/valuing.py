@@ -8,14 +8,18 @@ from decimal import Decimal
 from sqlalchemy import Connection, select
 
 from trifecta.clock import Clock
+from trifecta.errors import PermanentError
 from trifecta.market.orders import Terms
 from trifecta.settings import TradeSettings
 from trifecta.trade import booking, posting
 from trifecta.trade.books import Books, Place
-from trifecta.trade.floor import UntradableError
 from warehouse.ledger import Ledger, positions, rates
 
 _DIGITS = 12
+
+
+class UntradableError(PermanentError):
+    """An opportunity cannot become orders; the message says why."""
 
 
 class Valuing:

@@ -23,7 +23,8 @@ from trifecta.market.orders import Draft, Fill, Liquidity, Order, OrderError, Or
 from trifecta.scan.opportunity import ArbitragePlan, Leg, Opportunity, RouteType
 from trifecta.trade.executors.chain import Chain
 from trifecta.trade.executors.handing import handed_on
-from trifecta.trade.floor import POLL_NS, RETRY_NS, Floor, Trade, UntradableError, exact
+from trifecta.trade.floor import POLL_NS, RETRY_NS, Floor, Trade, exact
+from trifecta.trade.valuing import UntradableError
 
 _DAY_S = Decimal(86_400)
 
@@ -79,7 +80,7 @@ class Arbitrage:
         return self._bring(trade, orders, now_ns)
 
     def _leg(self, leg: Leg, limit: Decimal) -> Draft:
-        terms = self._floor.terms(leg.venue, leg.symbol)
+        terms = self._floor.market(leg.venue, leg.symbol)
         return draft(
             self._floor.catalogue, (terms.venue, terms.symbol), leg.side.upper(), exact(leg.qty),
             reference=exact(leg.price), quoted_at=leg.ts_recv, price=limit,

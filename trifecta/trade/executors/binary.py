@@ -19,7 +19,8 @@ from trifecta.market.orders import Draft, Fill, Liquidity, Order, draft
 from trifecta.scan.opportunity import BinaryPlan, Direction, Opportunity
 from trifecta.trade import catalogue, exits
 from trifecta.trade.exits import Exit
-from trifecta.trade.floor import POLL_NS, Floor, Trade, UntradableError, exact
+from trifecta.trade.floor import POLL_NS, Floor, Trade, exact
+from trifecta.trade.valuing import UntradableError
 
 ASK_NS = NS_PER_S
 """How often the record is asked for a price that it has not reached yet."""

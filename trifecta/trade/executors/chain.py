@@ -16,7 +16,8 @@ from trifecta.market.money import ZERO
 from trifecta.market.orders import Draft, Order, OrderError, draft
 from trifecta.scan.opportunity import ArbitragePlan, Leg, Side
 from trifecta.trade.executors.handing import handed_on
-from trifecta.trade.floor import POLL_NS, RETRY_NS, Floor, Trade, UntradableError, exact
+from trifecta.trade.floor import POLL_NS, RETRY_NS, Floor, Trade, exact
+from trifecta.trade.valuing import UntradableError
 
 
 class Chain:
@@ -30,7 +31,7 @@ class Chain:
         if self._floor.dice is not None:
             raise UntradableError("the documents' dice know arbitrage between two venues only")
         for leg in plan.legs:
-            self._floor.terms(leg.venue, leg.symbol)
+            self._floor.market(leg.venue, leg.symbol)
         return (self._draft(plan.legs[0], exact(plan.legs[0].qty), first=True),)
 
     def tend(self, trade: Trade) -> int | None:

@@ -1,7 +1,8 @@
 """Forex: a market order, then take profit and stop loss watched on every quote; the stop may trail.
 
-An exit is a reducing market order, sent when the price at which the position would be closed touches a level. Levels
-are in the ledger: after a restart the first quote decides, at the price of then, as a gap would.
+The size is the plan's, or as much as the position cap has room for. An exit is a reducing market order, sent when the
+price at which the position would be closed touches a level. Levels are in the ledger: after a restart the first quote
+decides, at the price of then, as a gap would.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from trifecta.scan.opportunity import ForexPlan, Opportunity, Side
 from trifecta.trade import catalogue, exits
 from trifecta.trade.books import Seen
 from trifecta.trade.exits import Exit
-from trifecta.trade.floor import POLL_NS, RETRY_NS, Floor, Trade, UntradableError, exact
+from trifecta.trade.floor import POLL_NS, RETRY_NS, Floor, Trade, exact
+from trifecta.trade.valuing import UntradableError
 
 _IDLE_NS = 2**62  # until a quote calls
 _STEP = Decimal("0.0001")
@@ -37,10 +39,10 @@ class Forex:
         if plan.size <= 0:
             raise UntradableError(f"{opportunity.id}: {opportunity.reason}")
         self._enlist(plan)
-        self._floor.terms(plan.venue, plan.symbol)
+        room = self._floor.room(self._floor.market(plan.venue, plan.symbol), exact(plan.entry))
         return (
             draft(
-                self._floor.catalogue, (plan.venue, plan.symbol), plan.side.upper(), exact(plan.size),
+                self._floor.catalogue, (plan.venue, plan.symbol), plan.side.upper(), min(exact(plan.size), room),
                 reference=exact(plan.entry), quoted_at=opportunity.ts,
             ),
         )  # fmt: skip
