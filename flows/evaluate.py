@@ -14,6 +14,7 @@ from trifecta.errors import DataError
 from trifecta.forecast import registry
 from trifecta.forecast.live import Report, report
 from trifecta.forecast.registry import Record
+from trifecta.forecast.targets import Target
 from trifecta.forecast.versions import load as load_version
 from trifecta.settings import Settings
 from warehouse import Lake
@@ -47,6 +48,11 @@ async def show(markdown: str) -> None:
     await acreate_markdown_artifact(key="live", markdown=markdown, description="Served forecasts against what came")
 
 
+def served(ledger: Ledger) -> list[Record]:
+    """Champions of a range, whose forecasts the sidecar stores; a direction is asked for with each plan alone."""
+    return [record for key, record in registry.champions(ledger).items() if key.target is Target.RANGE]
+
+
 @flow(flow_run_name="judge what was served", **NOTED)
 async def evaluate(retrain: bool = True) -> list[str]:
     """Returns the champions that were demoted.
@@ -57,7 +63,7 @@ async def evaluate(retrain: bool = True) -> list[str]:
     settings, reports, problems, demoted = begin(), list[Report](), dict[str, str](), list[str]()
     with Ledger(settings.ledger) as ledger:
         ledger.migrate()
-        for record in registry.champions(ledger).values():
+        for record in served(ledger):
             try:
                 found = judge(settings, record)
             except DataError as error:

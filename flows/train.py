@@ -21,7 +21,7 @@ from flows.report import NOTED, begin
 from flows.retry import STEP
 from trifecta.clock import NS_PER_S, SystemClock
 from trifecta.errors import DataError
-from trifecta.forecast import registry, versions
+from trifecta.forecast import folders, registry
 from trifecta.forecast.registry import Record, Status
 from trifecta.forecast.training import Job
 from trifecta.forecast.training import train as fit
@@ -69,7 +69,7 @@ def jobs(settings: Settings, venue: str, symbol: str, horizon_s: int, network: s
 def clear(settings: Settings, ledger: Ledger) -> list[Record]:
     """Removes what a killed run left aside long ago; registers whole versions that it could not."""
     now_ns = SystemClock().now_ns()
-    versions.remove_unfinished(settings.data_dir / "models", older_than_ns=now_ns - LEFTOVER_S * NS_PER_S)
+    folders.remove_unfinished(settings.data_dir / "models", older_than_ns=now_ns - LEFTOVER_S * NS_PER_S)
     return registry.adopt(ledger, settings.data_dir, now_ns)
 
 

@@ -22,8 +22,8 @@ import onnxruntime as ort
 from tests.bench.measure import Verdict, one_core
 from tests.forecast import tiny
 from trifecta.forecast import inputs
+from trifecta.forecast.folders import GRAPH, INT8
 from trifecta.forecast.graph import INPUT, OUTPUTS, Graph
-from trifecta.forecast.versions import GRAPH, INT8
 
 # TensorFlow in a process of its own: its threads must not weigh on what is measured.
 EXPORT = """

@@ -11,8 +11,8 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.forecast import tiny
 from trifecta.forecast import registry
+from trifecta.forecast.folders import VersionError
 from trifecta.forecast.registry import Key, RegistryError, Status
-from trifecta.forecast.versions import VersionError
 from warehouse.ledger import Ledger, models
 
 KEY = Key("sim_binance", "PAXGUSDT", 300)

@@ -20,7 +20,7 @@ from trifecta.forecast.inputs import FeatureSet, StepColumns
 from trifecta.forecast.networks import NETWORKS, build, named
 from trifecta.forecast.quantized import judged, outputs, quantized
 from trifecta.forecast.recorded_flow import TABLE, Recorded
-from trifecta.forecast.runs import Runs
+from trifecta.forecast.runs import Outputs, Runs
 from trifecta.forecast.series import Series
 from trifecta.forecast.training import Job, draft_of, summaries_of, train
 from warehouse.lake import Lake
@@ -139,10 +139,10 @@ def test_killed_ensemble_goes_on_with_its_next_member_and_serves_the_mean_of_bot
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        hold([series], plan, runs=Runs(tmp_path), on_step=killed)
+        hold([series], plan, runs=Runs(tmp_path, Outputs), on_step=killed)
     assert [path.name for path in tmp_path.iterdir()] == ["lstm_extended-0.npz"]
     told: list[str] = []
-    went_on = hold([series], plan, runs=Runs(tmp_path), on_step=lambda step: told.append(step.what))
+    went_on = hold([series], plan, runs=Runs(tmp_path, Outputs), on_step=lambda step: told.append(step.what))
     assert not any(what.startswith("lstm") for what in told)
     written = versions.write(tmp_path, draft_of(went_on, Recorded(series, TABLE, 1), 0, data=""))
     assert set(written.graphs) == {"model_0.onnx", "model_1.onnx"}

@@ -14,10 +14,11 @@ import pytest
 from onnx import helper
 
 from tests.forecast import tiny
-from trifecta.forecast import versions
+from trifecta.forecast import folders
 from trifecta.forecast.conformal import Calibration
+from trifecta.forecast.folders import VersionError
 from trifecta.forecast.graph import Graph, OutputError
-from trifecta.forecast.versions import Scaler, Target, Thresholds, Version, VersionError, load, write
+from trifecta.forecast.versions import Card, Scaler, Target, Thresholds, Version, load, write
 
 
 @pytest.fixture
@@ -67,8 +68,8 @@ def test_unfinished_folders_are_removed_once_they_are_old(models: Path, version:
     aside = models / ".range-x.tmp"
     aside.mkdir()
     made_ns = aside.stat().st_mtime_ns
-    assert versions.remove_unfinished(models, older_than_ns=made_ns) == []
-    assert versions.remove_unfinished(models, older_than_ns=made_ns + 1) == [aside]
+    assert folders.remove_unfinished(models, older_than_ns=made_ns) == []
+    assert folders.remove_unfinished(models, older_than_ns=made_ns + 1) == [aside]
     assert [path.name for path in models.iterdir()] == [version.name]
 
 
@@ -118,7 +119,7 @@ def rewrite(version: Version, **changed: object) -> None:
     [
         ({"format": 2}, "format 2 is not 1"),
         ({"horizon_s": 0}, "horizon_s 0"),
-        ({"target": "direction"}, r"Invalid enum value 'direction'"),
+        ({"target": "direction"}, r"it forecasts a direction, a range is asked for"),
         ({"steps": "100"}, "Expected `int`, got `str`"),
         ({"files": {}}, "lists 0 files"),
         ({"files": {"../../secret": "0"}}, "which is no file of a version"),
@@ -132,7 +133,7 @@ def test_manifest_that_is_not_ours_is_refused(version: Version, changed: dict[st
 
 
 def test_file_too_large_to_be_ours_is_not_read(version: Version, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(versions, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(folders, "MAX_FILE_BYTES", 1000)
     with pytest.raises(VersionError, match="at most 1000 are read"):
         load(version.folder)
 
@@ -204,9 +205,9 @@ def test_graph_for_features_of_another_make_is_refused(version: Version) -> None
         Graph(replace(version, card=card))
 
 
-def replace_card(version: Version, **changed: object) -> versions.Card:
+def replace_card(version: Version, **changed: object) -> Card:
     fields = {name: getattr(version.card, name) for name in version.card.__struct_fields__}
-    return versions.Card(**fields | changed)  # type: ignore[arg-type]
+    return Card(**fields | changed)  # type: ignore[arg-type]
 
 
 def test_probabilities_that_are_none_are_no_forecast(version: Version) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from trifecta.cli.terminal import Json, app, configured, err, print_either, print_summary
+from trifecta.forecast.targets import Target
 
 models_app = typer.Typer(no_args_is_help=True, help="Look at trained models, and decide which one serves.")
 app.add_typer(models_app, name="models")
@@ -76,24 +77,31 @@ def models_compare(first: Version, second: Version, json: Json = False) -> None:
 @app.command(epilog="Example: trifecta train --symbol PAXGUSDT --horizon 300")
 def train(
     symbol: Annotated[str, typer.Option(help="As the venue names it.")],
-    venue: Annotated[str, typer.Option(help="As the warehouse names it; default: the first venue recorded.")] = "",
-    horizon: Annotated[int, typer.Option(help="How far to look, s; default: forecast.default_horizon_s.")] = 0,
+    venue: Annotated[
+        str, typer.Option(help="As the warehouse names it; default: the first recorded, of a direction the only one.")
+    ] = "",
+    horizon: Annotated[
+        int, typer.Option(help="How far to look, s; default: forecast.default_horizon_s, of a direction 3600.")
+    ] = 0,
     network: Annotated[
-        str, typer.Option(help="lstm, transformer, lstm_extended, transformer_extended, ensemble.")
-    ] = "lstm",
+        str,
+        typer.Option(
+            help="lstm, transformer, lstm_extended, transformer_extended, ensemble; default: lstm, of a "
+            "direction the ensemble."
+        ),
+    ] = "",
     step: Annotated[int, typer.Option(help="Seconds between the steps of a window, 1 to 60.", min=1, max=60)] = 1,
+    target: Annotated[Target, typer.Option(help="Of order flow, or of M15 bars.")] = Target.RANGE,
     json: Json = False,
 ) -> None:
     """Train a network on what the lake holds, judge it against every baseline, write and register the version."""
     from trifecta.clock import SystemClock
-    from trifecta.forecast.training import Job
     from trifecta.ops import training
 
     settings = configured()
-    source = venue or settings.source(next(iter(settings.venues)))
-    wanted = horizon or settings.forecast.default_horizon_s
-    job = Job(source, symbol, wanted, network, step, coverage=settings.forecast.coverage)
-    print_summary(training.run(settings, job, SystemClock(), err), json)
+    asked = training.Asked(symbol, venue, horizon, network, step)
+    begin = training.run_direction if target is Target.DIRECTION else training.run
+    print_summary(begin(settings, asked, SystemClock(), err), json)
 
 
 @app.command(epilog="Example: trifecta evaluate --data all --folder recordings --write docs/forecasting.md")
@@ -101,12 +109,13 @@ def evaluate(
     data: Annotated[list[str], typer.Option(help="xrpeth, iaqf_1m, m15, m15_bid, all of them, or VENUE/SYMBOL.")],
     folder: Annotated[Path | None, typer.Option(help="Where recorded data sets are.", file_okay=False)] = None,
     write: Annotated[Path | None, typer.Option(help="Page to put tables into.", exists=True, dir_okay=False)] = None,
+    target: Annotated[Target | None, typer.Option(help="Only of ranges or directions.")] = None,
     json: Json = False,
 ) -> None:
     """Judge every network and baseline on recorded markets: loss, error, p against each baseline, coverage."""
     from trifecta.ops import judging
 
-    rows = judging.run(data, configured(), folder, err)
+    rows = judging.run(data, configured(), folder, err, target)
     if write is not None:
         judging.write(write, rows)
-    print_either(rows, judging.table(rows), json)
+    print_either(rows, judging.tables(rows), json)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from io import BytesIO, StringIO
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,18 @@ SIZE_INCHES, DPI = (7.0, 4.2), 100
 
 
 def markdown(card: Card, name: str) -> str:
-    """The card as a page."""
+    """The card of a range as a page."""
+    head = "| forecaster | QLIKE | MAE, bp | p | coverage | width | hit rate | Brier | outcome / forecast |"
+    return _page(card, name, head, _row)
+
+
+def direction_markdown(card: Card, name: str) -> str:
+    """The card of a direction as a page."""
+    head = "| forecaster | log loss | Brier | p | side told right | came / stated |"
+    return _page(card, name, head, _direction_row)
+
+
+def _page(card: Card, name: str, head: str, row: Callable[[Score], str]) -> str:
     since, until = (
         f"{datetime.fromtimestamp(ns // NS_PER_S, UTC):%Y-%m-%d %H:%M}" for ns in (card.since_ns, card.until_ns)
     )
@@ -35,14 +47,14 @@ def markdown(card: Card, name: str) -> str:
         "",
         *(f"- {reason}" for reason in (*card.gate.reasons, *card.notes)),
         "",
-        "| forecaster | QLIKE | MAE, bp | p | coverage | width | hit rate | Brier | outcome / forecast |",
-        "|---|---|---|---|---|---|---|---|---|",
-        *(_row(score) for score in card.scores if score.fold == -1),
+        head,
+        "|---" * (head.count("|") - 1) + "|",
+        *(row(score) for score in card.scores if score.fold == -1),
     ]
     return "\n".join(lines) + "\n"
 
 
-def curves(runs: Sequence[Run]) -> bytes:
+def curves(runs: Sequence[Run[Any]]) -> bytes:
     """The training log as CSV: one row a network and epoch."""
     names = sorted({name for run in runs for epoch in run.epochs for name in epoch})
     text = StringIO()
@@ -54,16 +66,16 @@ def curves(runs: Sequence[Run]) -> bytes:
     return text.getvalue().encode()
 
 
-def plots(contest: Contest, name: str, runs: Sequence[Run]) -> dict[str, bytes]:
+def plots(contest: Contest, name: str, runs: Sequence[Run[Any]]) -> dict[str, bytes]:
     """PNG files by name: the training, and forecasts against outcomes."""
-    return {"plots/training.png": _training(runs), "plots/outcomes.png": _outcomes(contest, name)}
+    return {"plots/training.png": training_plot(runs), "plots/outcomes.png": _outcomes(contest, name)}
 
 
 def _row(score: Score) -> str:
     cells = (
         score.forecaster,
-        f"{score.qlike:.4f}",
-        f"{1e4 * score.mae:.2f}",
+        f"{score.loss:.4f}",
+        _shown(None if score.mae is None else 1e4 * score.mae, "{:.2f}"),
         _shown(score.p_value, "{:.3f}"),
         _shown(score.coverage, "{:.1%}"),
         _shown(score.width, "{:.2f}"),
@@ -74,11 +86,24 @@ def _row(score: Score) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def _direction_row(score: Score) -> str:
+    cells = (
+        score.forecaster,
+        _shown(score.log_loss, "{:.4f}"),
+        _shown(score.brier, "{:.4f}"),
+        _shown(score.p_value, "{:.3f}"),
+        _shown(score.hit_rate, "{:.1%}"),
+        _shown(score.calibration, "{:.3f}"),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
 def _shown(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
 
 
-def _training(runs: Sequence[Run]) -> bytes:
+def training_plot(runs: Sequence[Run[Any]]) -> bytes:
+    """Losses of each epoch as a PNG."""
     from matplotlib.figure import Figure  # noqa: PLC0415  half a second that a gate without plots does not need
 
     figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")

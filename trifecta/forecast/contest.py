@@ -76,7 +76,7 @@ class Judging:
     separate: float
     coverage: float
 
-    def of_network(self, name: str, runs: Sequence[Run]) -> Contender:
+    def of_network(self, name: str, runs: Sequence[Run[Outputs]]) -> Contender:
         """The mean of networks that were trained on this fold, or a single one."""
         made = mean_of([run.test for run in runs])
         target, past = self.levelled(runs)
@@ -84,7 +84,7 @@ class Judging:
         found = stated(name, past, self.past_outcome, forecast, coverage=self.coverage, separate=self.separate)
         return replace(found, trend=made.trend[self.kept])
 
-    def levelled(self, runs: Sequence[Run]) -> tuple[Target, Forecast]:
+    def levelled(self, runs: Sequence[Run[Outputs]]) -> tuple[Target, Forecast]:
         """The target of these networks' mean, its level set by the validation part, and its forecasts of that part."""
         past = mean_of([run.validation for run in runs])
         target = self.target.levelled(self.past_outcome, past.range)
@@ -106,7 +106,7 @@ class Contest:
     last: Judging
     trial: Trial
     contenders: Mapping[str, Contender]
-    runs: Mapping[str, Run]
+    runs: Mapping[str, Run[Outputs]]
     refused: Mapping[str, str]
 
 
@@ -120,7 +120,7 @@ def members_of(name: str) -> tuple[str, ...]:
 
 
 def hold(
-    series: Sequence[Series], plan: Plan, *, runs: Runs | None = None, on_step: OnStep = lambda step: None
+    series: Sequence[Series], plan: Plan, *, runs: Runs[Outputs] | None = None, on_step: OnStep = lambda step: None
 ) -> Contest:
     """Every network of the plan, every baseline and the trees, each on each fold.
 
@@ -136,14 +136,16 @@ def hold(
     members = [name for name in plan.members if name not in refused]
     contenders: list[dict[str, Contender]] = []
     judged: list[Judging] = []
-    last: dict[str, Run] = {}
+    last: dict[str, Run[Outputs]] = {}
     for fold in folds:
         judging, made = _rivals(whole, fold, plan)
         for number, name in enumerate(members):
             done = Step(
                 fold.number * len(members) + number, len(folds) * len(members), f"{name}, fold {fold.number + 1}"
             )
-            last[name] = _train(datasets[named(name).feature_set], fold, name, plan, runs or Runs(None), done, on_step)
+            last[name] = _train(
+                datasets[named(name).feature_set], fold, name, plan, runs or Runs(None, Outputs), done, on_step
+            )
         for name in plan.networks:
             if name not in refused:
                 made[name] = judging.of_network(name, [last[member] for member in members_of(name)])
@@ -197,8 +199,10 @@ def _rivals(dataset: Dataset, fold: Fold, plan: Plan) -> tuple[Judging, dict[str
     return judging, {name: judging.of_range(name, found[:count], found[count:]) for name, found in made.items()}
 
 
-def _train(dataset: Dataset, fold: Fold, name: str, plan: Plan, runs: Runs, step: Step, on_step: OnStep) -> Run:
-    def make() -> Run:
+def _train(
+    dataset: Dataset, fold: Fold, name: str, plan: Plan, runs: Runs[Outputs], step: Step, on_step: OnStep
+) -> Run[Outputs]:
+    def make() -> Run[Outputs]:
         on_step(step)
         fitted = fitting.fit(
             dataset,

@@ -26,13 +26,13 @@ MOST_STILL = 0.5
 """Share of horizons without any change of price from which on there is nothing to forecast."""
 
 
-@dataclass(frozen=True)
-class Dataset:
+@dataclass(frozen=True, kw_only=True)
+class Panel:
     """Steps of every series one after the other, and the rows at which a forecast can be made and judged.
 
     `table` is float64 (rows, names), NaN where unknown; `present` (names,) tells which features the source gives.
-    `of` names the series of each row, `ends_s` when it closed, s since 1970. `outcomes` has a value per row. `origins`
-    are rows, rising in each series; `lost` counts steps that are none because their window or horizon has a gap.
+    `of` names the series of each row, `ends_s` when it closed, s since 1970. `origins` are rows, rising in each
+    series; `lost` counts steps that are none because their window or horizon has a gap.
     """
 
     series: tuple[Series, ...]
@@ -44,7 +44,6 @@ class Dataset:
     present: Mask
     of: Rows
     ends_s: Times
-    outcomes: Outcomes
     origins: Rows
     lost: int
 
@@ -64,6 +63,13 @@ class Dataset:
         return f"{first} and {len(more)} more" if more else first
 
 
+@dataclass(frozen=True, kw_only=True)
+class Dataset(Panel):
+    """A panel whose ranges are to be forecast; `outcomes` has a value per row."""
+
+    outcomes: Outcomes
+
+
 @dataclass(frozen=True)
 class Scaler:
     """Mean and deviation of each feature over one part, float64 (names,), and which features the source gives."""
@@ -76,7 +82,7 @@ class Scaler:
 class Windows:
     """Scaled windows of a data set, made batch by batch."""
 
-    def __init__(self, dataset: Dataset, scaler: Scaler) -> None:
+    def __init__(self, dataset: Panel, scaler: Scaler) -> None:
         self.steps = dataset.steps
         self._table = scaled(dataset.table, scaler.mean, scaler.scale, scaler.present)
         self._back = np.arange(1 - dataset.steps, 1)
@@ -112,14 +118,27 @@ def build(
     recorded = np.concatenate([one.known for one in series]) > 0
     present = np.isfinite(table[recorded]).any(axis=0) if recorded.any() else np.zeros(len(names), np.bool_)
     lost = int(np.count_nonzero(at_origin)) - len(origins)
-    found = Dataset(tuple(series), names, step_s, steps, horizon_s, table, present, of, ends_s, result, origins, lost)
+    found = Dataset(
+        series=tuple(series),
+        names=names,
+        step_s=step_s,
+        steps=steps,
+        horizon_s=horizon_s,
+        table=table,
+        present=present,
+        of=of,
+        ends_s=ends_s,
+        origins=origins,
+        lost=lost,
+        outcomes=result,
+    )
     _refuse_gaps(found)
     _refuse_unknown(found, recorded)
     _refuse_still(found)
     return found
 
 
-def fit_scaler(dataset: Dataset, rows: Rows) -> Scaler:
+def fit_scaler(dataset: Panel, rows: Rows) -> Scaler:
     """Mean and deviation over the steps that the windows of these origins see: those of a training part."""
     seen = np.zeros(len(dataset.table) + 1, np.int64)
     np.add.at(seen, rows - dataset.steps + 1, 1)

@@ -16,7 +16,7 @@ from trifecta.forecast.inputs import VERSION
 from trifecta.forecast.networks import ENSEMBLES, NETWORKS
 from trifecta.forecast.recorded_flow import read
 from trifecta.forecast.recordings import RECORDINGS, series_of
-from trifecta.forecast.runs import Runs, digest, key
+from trifecta.forecast.runs import Outputs, Runs, digest, key
 from trifecta.forecast.scores import RIVALS, summarise
 from trifecta.forecast.series import Series
 from trifecta.forecast.training import TRAINERS, summaries_of
@@ -102,7 +102,7 @@ def evaluate(
     for horizon_s in given.horizons_s:
         plan = Plan(horizon_s, names, folds=folds, seed=seed, coverage=COVERAGE, effort=effort)
         named = f"{given.name.replace('/', '-')}-{horizon_s}-{key(plan, data, VERSION, fingerprint.of(*TRAINERS))}"
-        runs = Runs(None if kept is None else kept / named)
+        runs = Runs(None if kept is None else kept / named, Outputs)
         try:
             contest = hold(given.series, plan, runs=runs, on_step=partial(on_step, given.name, horizon_s))
         except DataError as error:

@@ -109,6 +109,26 @@ def fit(
     windows = Windows(dataset, scaler)
     wanted = labels(dataset, target_of(training), thresholds(training))
     model = build(network, dataset.steps, len(dataset.names))
+    log = learn(keras, model, windows, wanted, fold, seed=seed, effort=effort, on_epoch=on_epoch)
+    return Fitted(export(model), scaler, log)
+
+
+def learn(
+    keras: Any,
+    model: Any,
+    windows: Windows,
+    wanted: Mapping[str, Floats],
+    fold: Fold,
+    *,
+    seed: int,
+    effort: Effort,
+    on_epoch: OnEpoch,
+) -> tuple[Mapping[str, float], ...]:
+    """Trains a compiled model in place, stopped early by the validation part; the losses of each epoch.
+
+    Args:
+        wanted: of each head what it is to say, one value a row of the data set.
+    """
     held_out = _spread(fold.validation, effort.windows)
     log: list[Mapping[str, float]] = []
 
@@ -126,7 +146,7 @@ def fit(
             keras.callbacks.LambdaCallback(on_epoch_end=note),
         ],
     )
-    return Fitted(export(model), scaler, tuple(log))
+    return tuple(log)
 
 
 def prepare(seed: int) -> Any:
@@ -141,7 +161,7 @@ def prepare(seed: int) -> Any:
 
 
 def export(model: Any) -> bytes:
-    """A Keras model as an ONNX graph: input `window`, outputs `range`, `volatility` and `trend`."""
+    """A Keras model as an ONNX graph: input `window`, one output a head."""
     import tf2onnx  # noqa: PLC0415  imports TensorFlow
     from tensorflow import TensorSpec, float32  # noqa: PLC0415
 

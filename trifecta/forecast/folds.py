@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trifecta.errors import DataError
-from trifecta.forecast.dataset import Dataset, Rows
+from trifecta.forecast.dataset import Panel, Rows
 from trifecta.forecast.minutes import Times
 
 FOLDS = 2
@@ -36,7 +36,7 @@ class Fold:
     test: Rows
 
 
-def walk_forward(dataset: Dataset, count: int = FOLDS) -> tuple[Fold, ...]:
+def walk_forward(dataset: Panel, count: int = FOLDS) -> tuple[Fold, ...]:
     """`count` folds whose test parts follow each other through the last `TEST_SHARE` of the time.
 
     Raises:
@@ -62,7 +62,7 @@ def walk_forward(dataset: Dataset, count: int = FOLDS) -> tuple[Fold, ...]:
     return tuple(folds)
 
 
-def separate(dataset: Dataset, rows: Rows) -> float:
+def separate(dataset: Panel, rows: Rows) -> float:
     """How many horizons without overlap these origins hold, counting the instruments of a panel once."""
     times = len(np.unique(dataset.ends_s[rows]))
     return times * dataset.origin_s / dataset.horizon_s
@@ -72,7 +72,7 @@ def _at(times: Times, share: float) -> int:
     return int(times[min(int(len(times) * share), len(times) - 1)])
 
 
-def _part(dataset: Dataset, start_s: int, stop_s: int, *, embargo: bool = True, ends_known: bool = True) -> Rows:
+def _part(dataset: Panel, start_s: int, stop_s: int, *, embargo: bool = True, ends_known: bool = True) -> Rows:
     """Origins from `start_s`, after the embargo, whose outcomes are known by `stop_s`."""
     ends_s = dataset.ends_s[dataset.origins]
     first = start_s + (dataset.horizon_s if embargo else 0)
@@ -80,7 +80,7 @@ def _part(dataset: Dataset, start_s: int, stop_s: int, *, embargo: bool = True, 
     return dataset.origins[(ends_s >= first) & (ends_s <= last)]
 
 
-def _refuse_little(dataset: Dataset, fold: Fold) -> None:
+def _refuse_little(dataset: Panel, fold: Fold) -> None:
     for name, rows, least in _needs(fold):
         found = separate(dataset, rows)
         if found < least:

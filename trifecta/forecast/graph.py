@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import exp, log
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,8 +12,9 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from trifecta.forecast import inputs
+from trifecta.forecast.folders import VersionError
 from trifecta.forecast.minutes import SMALLEST_RANGE, Floats
-from trifecta.forecast.versions import Version, VersionError, load
+from trifecta.forecast.versions import Version, load
 
 INPUT = "window"
 OUTPUTS = {"range": 1, "volatility": 3, "trend": 1}
@@ -60,7 +62,9 @@ class Graph:
         self._mean, self._scale = np.array(scaler.mean), np.array(scaler.scale)
         self._present = np.array(scaler.mask)
         self._shape = (self.steps, len(scaler.features))
-        self._sessions = [_session(version, name) for name in version.graphs]
+        self._sessions = [
+            session_of(version.name, name, graph, self._shape, OUTPUTS) for name, graph in version.graphs.items()
+        ]
         self.predict(np.tile(self._mean, (self.steps, 1)))
 
     @classmethod
@@ -103,30 +107,34 @@ class Graph:
         return [np.mean(same, axis=0) for same in zip(first, *rest, strict=True)]
 
 
-def _session(version: Version, name: str) -> Any:
+def session_of(version: str, name: str, graph: bytes, shape: tuple[int, ...], outputs: Mapping[str, int]) -> Any:
+    """An ONNX Runtime session on one thread for float32 windows (batch, *shape).
+
+    Args:
+        version, name: of what the graph belongs to, for messages.
+        outputs: what it must give, with the width of each.
+
+    Raises:
+        VersionError: it is no graph that can be run, or takes or gives something else.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = _QUIET
     # A graph that is read from bytes has no folder: weights in other files are refused, wherever they are.
     try:
-        made = ort.InferenceSession(version.graphs[name], options, providers=["CPUExecutionProvider"])
+        made = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own errors share no other root
         told = (str(error).splitlines() or [type(error).__name__])[0][:300]
-        raise VersionError(f"model {version.name}: {name} is no graph that can be run: {told}") from error
-    _check_signature(version, name, made)
-    return made
-
-
-def _check_signature(version: Version, name: str, session: Any) -> None:
-    taken = {node.name: (node.type, list(node.shape)) for node in session.get_inputs()}
-    given = {node.name: (node.type, list(node.shape)) for node in session.get_outputs()}
-    steps, features = version.manifest.steps, len(version.scaler.features)
-    if set(taken) != {INPUT} or not _fits(taken[INPUT], [steps, features]):
-        expected = f"{INPUT!r} float32 (batch, {steps}, {features})"
-        raise VersionError(f"model {version.name}: {name} takes {taken}, expected {expected}")
-    for output, width in OUTPUTS.items():
+        raise VersionError(f"model {version}: {name} is no graph that can be run: {told}") from error
+    taken = {node.name: (node.type, list(node.shape)) for node in made.get_inputs()}
+    given = {node.name: (node.type, list(node.shape)) for node in made.get_outputs()}
+    if set(taken) != {INPUT} or not _fits(taken[INPUT], list(shape)):
+        expected = f"{INPUT!r} float32 (batch, {', '.join(map(str, shape))})"
+        raise VersionError(f"model {version}: {name} takes {taken}, expected {expected}")
+    for output, width in outputs.items():
         if output not in given or not _fits(given[output], [width]):
-            raise VersionError(f"model {version.name}: {name} gives {given}, expected {output!r} (batch, {width})")
+            raise VersionError(f"model {version}: {name} gives {given}, expected {output!r} (batch, {width})")
+    return made
 
 
 def _fits(found: tuple[str, list[int | str | None]], expected: list[int]) -> bool:

@@ -133,10 +133,11 @@ def scaled(raw: Floats, mean: Floats, scale: Floats, present: Mask) -> Inputs:
 def _of_price(steps: StepColumns) -> Mapping[str, Floats]:
     grid = Minutes(0, steps.high, steps.low)
     made = {f"range_{n}": np.log(ranges(grid, n)) for n in RANGE_STEPS}
-    return made | {"rsi": _rsi(steps.close), "macd": _macd(steps.close)}
+    return made | {"rsi": rsi(steps.close), "macd": _macd(steps.close)}
 
 
-def _rsi(close: Floats) -> Floats:
+def rsi(close: Floats) -> Floats:
+    """Of the last `RSI_STEPS` changes of log prices, float64 (steps,), 0..100."""
     change = close - shift(close, 1)
     gains, moves = _summed(np.maximum(change, 0)), _summed(np.abs(change))
     with np.errstate(invalid="ignore", divide="ignore"):

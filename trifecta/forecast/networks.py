@@ -11,25 +11,41 @@ Keras is imported where a network is built: it takes seconds and 400 MB, and not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from trifecta.errors import DataError
 from trifecta.forecast.inputs import FeatureSet
 
-LOSS_WEIGHTS: Mapping[str, float] = {"range": 1.0, "volatility": 0.3, "trend": 0.2}
-"""Mean squared error of range and trend, cross entropy of volatility. The range is what is served, so it leads."""
 LEARNING_RATE = 1e-3
 BATCH_MOMENTUM = 0.9
 """Of the batch norm's running means: the usual 0.99 needs more steps than an epoch of a short recording has."""
-HEADS = ("range", "volatility", "trend")
 
 _LSTM_UNITS = (128, 64, 32)
 _WIDTH, _ATTENTION_HEADS, _BLOCKS = 48, 4, 2
 _POOL = 4
 
 Body = Callable[[Any, Any], Any]
+
+
+class Head(NamedTuple):
+    """An output of a network, what it is trained by and how much that weighs."""
+
+    name: str
+    units: int
+    activation: str | None
+    loss: str
+    weight: float
+
+
+RANGE = (
+    Head("range", 1, None, "mse", 1.0),  # it is what is served, so it leads
+    Head("volatility", 3, "softmax", "sparse_categorical_crossentropy", 0.3),
+    Head("trend", 1, "tanh", "mse", 0.2),
+)
+DIRECTION = (Head("direction", 3, "softmax", "sparse_categorical_crossentropy", 1.0),)
+HEADS = tuple(head.name for head in RANGE)
 
 
 @dataclass(frozen=True)
@@ -53,22 +69,18 @@ def named(name: str) -> Network:
     return NETWORKS[name]
 
 
-def build(network: Network, steps: int, features: int) -> Any:
+def build(network: Network, steps: int, features: int, heads: Sequence[Head] = RANGE) -> Any:
     """The compiled Keras model: input `window` float32 (batch, steps, features), one output per head."""
     import keras  # noqa: PLC0415  the module says why
 
     layers = keras.layers
     window = keras.Input((steps, features), name="window")
     found = network.body(keras, window)
-    outputs = {
-        "range": layers.Dense(1, name="range")(found),
-        "volatility": layers.Dense(3, activation="softmax", name="volatility")(found),
-        "trend": layers.Dense(1, activation="tanh", name="trend")(found),
-    }
+    outputs = {head.name: layers.Dense(head.units, activation=head.activation, name=head.name)(found) for head in heads}
     model = keras.Model(window, outputs, name=network.name)
-    losses = {"range": "mse", "volatility": "sparse_categorical_crossentropy", "trend": "mse"}
     optimizer = keras.optimizers.Adam(LEARNING_RATE, clipnorm=1.0)
-    model.compile(optimizer, loss=losses, loss_weights=dict(LOSS_WEIGHTS))
+    losses, weights = {head.name: head.loss for head in heads}, {head.name: head.weight for head in heads}
+    model.compile(optimizer, loss=losses, loss_weights=weights)
     return model
 
 

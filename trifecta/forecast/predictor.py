@@ -18,11 +18,11 @@ from trifecta.clock import NS_PER_S
 from trifecta.errors import SettingsError
 from trifecta.forecast import inputs, legacy
 from trifecta.forecast.baselines import HISTORY_MINUTES, Fit, Loss, Method, fit, scaled
+from trifecta.forecast.folders import VersionError
 from trifecta.forecast.history import History, Seen
 from trifecta.forecast.minutes import NONE, SMALLEST_RANGE, Minutes
 from trifecta.forecast.points import to_log_range
 from trifecta.forecast.recent import Recent
-from trifecta.forecast.versions import VersionError
 from trifecta.market.events import OrderFlow
 from trifecta.settings import ForecastSettings
 

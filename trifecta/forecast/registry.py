@@ -18,10 +18,15 @@ from loguru import logger
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, insert, select, update
 
 from trifecta.errors import PermanentError
+from trifecta.forecast.direction import versions as directions
+from trifecta.forecast.direction.model import Model
+from trifecta.forecast.folders import VersionError, target_of
 from trifecta.forecast.graph import Graph
-from trifecta.forecast.versions import Score, Version, VersionError, load
+from trifecta.forecast.targets import Target
+from trifecta.forecast.versions import Score, Version, load
 from warehouse.ledger import Ledger, model_events, models
 
+AnyVersion = Version | directions.Version
 FORCED = "forced: "
 MAX_REASON = 500
 
@@ -45,7 +50,7 @@ class Key(msgspec.Struct, frozen=True):
     venue: str
     symbol: str
     horizon_s: int
-    target: str = "range"
+    target: Target = Target.RANGE
 
 
 class Metrics(msgspec.Struct, frozen=True):
@@ -89,7 +94,7 @@ class Event:
     reason: str
 
 
-def register(ledger: Ledger, data_dir: Path, version: Version, now_ns: int) -> Record:
+def register(ledger: Ledger, data_dir: Path, version: AnyVersion, now_ns: int) -> Record:
     """The version's row: challenger if its gate passed, else refused. A version that has one keeps it."""
     gate, manifest = version.card.gate, version.manifest
     status = Status.CHALLENGER if gate.passed else Status.REFUSED
@@ -128,7 +133,7 @@ def adopt(ledger: Ledger, data_dir: Path, now_ns: int) -> list[Record]:
     for path in sorted((data_dir / "models").glob("[!.]*")):
         if path.is_dir() and path.name not in known:
             try:
-                adopted.append(register(ledger, data_dir, load(path), now_ns))
+                adopted.append(register(ledger, data_dir, load_any(path), now_ns))
             except VersionError as error:
                 logger.warning("a folder among the models is no version: {}", error)
     return adopted
@@ -174,8 +179,28 @@ def history(ledger: Ledger, version: str) -> list[Event]:
         return [_event(row) for row in connection.execute(asked).mappings()]
 
 
+def load_any(folder: Path, *, sha256: str | None = None) -> AnyVersion:
+    """The version in that folder, whatever it forecasts.
+
+    Raises:
+        VersionError: the folder is damaged or foreign.
+    """
+    if target_of(folder) is Target.DIRECTION:
+        return directions.load(folder, sha256=sha256)
+    return load(folder, sha256=sha256)
+
+
+def open_direction(record: Record, data_dir: Path) -> Model:
+    """The model of a direction, its folder checked against the ledger's hash.
+
+    Raises:
+        VersionError: the folder is damaged, foreign, or its graphs give no probabilities.
+    """
+    return Model.load(data_dir / record.folder, sha256=record.sha256)
+
+
 def open_version(record: Record, data_dir: Path) -> Graph:
-    """The version's graph, its folder checked against the ledger's hash.
+    """The graph of a range, its folder checked against the ledger's hash.
 
     Raises:
         VersionError: the folder is damaged, foreign, or its graph gives no forecast.
@@ -200,7 +225,7 @@ def promote(
         if not reason.strip():
             raise RegistryError(f"{record.version} failed its gate: --force needs a --reason, which is kept and shown")
         reason = FORCED + reason.strip()
-    open_version(record, data_dir)
+    _open(record, data_dir)
     with ledger.begin() as connection:
         return _crown(connection, _known(connection, record.version), now_ns, reason or "promoted")
 
@@ -219,7 +244,7 @@ def rollback(ledger: Ledger, data_dir: Path, key: Key, now_ns: int, *, reason: s
         before = _before(connection, key, present.version)
     if before is None:
         raise RegistryError(f"{_told(key)} had no champion before {present.version}")
-    open_version(before, data_dir)
+    _open(before, data_dir)
     said = f"{FORCED}rolled back" if not before.metrics.passed else "rolled back"
     with ledger.begin() as connection:
         if _champion(connection, key) != present:
@@ -239,6 +264,12 @@ def demote(ledger: Ledger, version: str, now_ns: int, reason: str) -> Record:
             raise RegistryError(f"{version} is {record.status}, not champion: nothing to demote")
         _retire(connection, record, now_ns, reason)
         return _known(connection, version)
+
+
+def _open(record: Record, data_dir: Path) -> None:
+    """Does nothing but raise where the version would not be served."""
+    opening = open_direction if record.key.target is Target.DIRECTION else open_version
+    opening(record, data_dir)
 
 
 def _crown(connection: Connection, record: Record, now_ns: int, reason: str) -> Record:
@@ -317,7 +348,7 @@ def _known(connection: Connection, version: str) -> Record:
 def _record(row: RowMapping | Mapping[str, object]) -> Record:
     named = {name: row[name] for name in Record.__dataclass_fields__ if name not in {"key", "status", "metrics"}}
     return Record(
-        key=Key(str(row["venue"]), str(row["symbol"]), int(str(row["horizon_s"])), str(row["target"])),
+        key=Key(str(row["venue"]), str(row["symbol"]), int(str(row["horizon_s"])), Target(str(row["target"]))),
         status=Status(str(row["status"])),
         metrics=msgspec.json.decode(str(row["metrics"]), type=Metrics),
         **named,  # type: ignore[arg-type]  # the ledger's columns have these types

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -26,28 +26,38 @@ class Outputs(NamedTuple):
     trend: Floats
 
 
-class Run(NamedTuple):
+class Shares(NamedTuple):
+    """What the head of a direction says at some origins: float64 (origins, 3), P(down, neither, up)."""
+
+    direction: Floats
+
+
+O = TypeVar("O", Outputs, Shares)  # noqa: E741  what a network's heads say
+
+
+class Run(NamedTuple, Generic[O]):
     """A network trained on one fold: its outputs on the later parts, the losses of each epoch, its ONNX graph."""
 
-    validation: Outputs
-    test: Outputs
+    validation: O
+    test: O
     epochs: tuple[Mapping[str, float], ...]
     graph: bytes
 
 
-class Runs:
-    """Runs by name below one folder, or none kept."""
+class Runs(Generic[O]):
+    """Runs by name below one folder, or none kept; `kind` is that of their outputs."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, kind: type[O]) -> None:
         self._folder = folder
+        self._kind: type[O] = kind
 
-    def get(self, name: str, make: Callable[[], Run]) -> Run:
+    def get(self, name: str, make: Callable[[], Run[O]]) -> Run[O]:
         """The run kept under that name, or the one that `make` returns, which is kept then."""
         if self._folder is None:
             return make()
         path = self._folder / f"{name}.npz"
         if path.is_file():
-            return _read(path)
+            return _read(path, self._kind)
         made = make()
         self._folder.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f".{name}.tmp")
@@ -70,7 +80,7 @@ def digest(*arrays: Floats) -> str:
     return found.hexdigest()[:16]
 
 
-def _arrays(run: Run) -> dict[str, np.ndarray]:
+def _arrays(run: Run[O]) -> dict[str, np.ndarray]:
     heads = {f"{part}_{head}": values for part in PARTS for head, values in _heads(run, part)}
     return heads | {
         "epochs": np.frombuffer(msgspec.json.encode(run.epochs), np.uint8),
@@ -78,12 +88,12 @@ def _arrays(run: Run) -> dict[str, np.ndarray]:
     }
 
 
-def _heads(run: Run, part: str) -> list[tuple[str, Floats]]:
+def _heads(run: Run[O], part: str) -> list[tuple[str, Floats]]:
     return list(getattr(run, part)._asdict().items())
 
 
-def _read(path: Path) -> Run:
+def _read(path: Path, kind: type[O]) -> Run[O]:
     with np.load(path, allow_pickle=False) as kept:
-        parts = [Outputs(*(kept[f"{part}_{head}"] for head in Outputs._fields)) for part in PARTS]
+        parts = [kind(*(kept[f"{part}_{head}"] for head in kind._fields)) for part in PARTS]
         epochs = msgspec.json.decode(kept["epochs"].tobytes(), type=tuple[dict[str, float], ...])
         return Run(parts[0], parts[1], epochs, kept["graph"].tobytes())

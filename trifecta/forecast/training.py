@@ -25,14 +25,15 @@ from trifecta.forecast.contest import COVERAGE, SEED, Contest, OnStep, Plan, hol
 from trifecta.forecast.dataset import Dataset, fit_scaler
 from trifecta.forecast.drift import reference
 from trifecta.forecast.fitting import Effort
+from trifecta.forecast.folders import GRAPH, INT8
 from trifecta.forecast.folds import FOLDS
 from trifecta.forecast.inputs import STEPS, VERSION
 from trifecta.forecast.networks import named
 from trifecta.forecast.quantized import judged, quantized
 from trifecta.forecast.recorded_flow import TABLE, Recorded, read
-from trifecta.forecast.runs import Runs, key
+from trifecta.forecast.runs import Outputs, Runs, key
 from trifecta.forecast.scores import RIVALS, Summary, part, summarise
-from trifecta.forecast.versions import GRAPH, INT8, Card, Draft, Scaler, Score, Target, Thresholds, Version, write
+from trifecta.forecast.versions import Card, Draft, Scaler, Score, Target, Thresholds, Version, write
 from warehouse.errors import RefusedError
 from warehouse.lake import Lake
 
@@ -93,7 +94,7 @@ def train(
     members_of(job.network)
     work = models / WORK / key(job, VERSION, fingerprint.of(*TRAINERS))
     recorded = _recorded(job, lake, work, clock, version)
-    contest = hold([recorded.series], job.plan, runs=Runs(work), on_step=on_step)
+    contest = hold([recorded.series], job.plan, runs=Runs(work, Outputs), on_step=on_step)
     draft = draft_of(contest, recorded, clock.now_ns(), data=f"{TABLE} of {recorded.series.name}")
     written = write(models, draft)
     shutil.rmtree(work, ignore_errors=True)
@@ -121,7 +122,7 @@ def draft_of(contest: Contest, recorded: Recorded, created_ns: int, *, data: str
     summaries = summaries_of(contest)
     verdict = gate.judge(name, summaries, contest.plan.coverage)
     calibration = _calibration(contest, name)
-    graphs = _graphs([run.graph for run in runs])
+    graphs = files_of([run.graph for run in runs])
     small, smaller = _small(contest, name, graphs, calibration) if verdict.passed else ({}, ())
     card = Card(
         data=data,
@@ -225,7 +226,8 @@ def _calibration(contest: Contest, name: str) -> Calibration:
     return found
 
 
-def _graphs(graphs: Sequence[bytes]) -> dict[str, bytes]:
+def files_of(graphs: Sequence[bytes]) -> dict[str, bytes]:
+    """A version's graphs by file name."""
     if len(graphs) == 1:
         return {GRAPH: graphs[0]}
     return {f"model_{number}.onnx": graph for number, graph in enumerate(graphs)}

@@ -1,70 +1,28 @@
-"""A trained model on disk: a folder that is there whole or not at all, and is believed only if every hash fits.
+"""A trained model of a range: what its folder holds, and what makes it one that can be served.
 
-    data/models/<version>/
-        manifest.json      what it forecasts, and the SHA-256 of every other file; the ledger holds its own
-        model.onnx         or model_0.onnx, model_1.onnx … of an ensemble; model.int8.onnx where that passed the gate
-        scaler.json        how a window is scaled, and how an output becomes a log range
-        thresholds.json    borders of the volatility classes
-        calibration.json   factors of the interval
-        inputs.json        distribution of the training part's inputs, for drift
-        card.json          where it came from and how good it is; card.md says so to people
-        log.csv, plots/    what training and evaluation drew
-
-Nothing is unpickled: graphs are protocol buffers that ONNX Runtime reads, everything else is JSON of fixed types.
+data/models/<version>/
+    manifest.json      what it forecasts, and the SHA-256 of every other file; the ledger holds its own
+    model.onnx         or model_0.onnx, model_1.onnx … of an ensemble; model.int8.onnx where that passed the gate
+    scaler.json        how a window is scaled, and how an output becomes a log range
+    thresholds.json    borders of the volatility classes
+    calibration.json   factors of the interval
+    inputs.json        distribution of the training part's inputs, for drift
+    card.json          where it came from and how good it is; card.md says so to people
+    log.csv, plots/    what training and evaluation drew
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
-import msgspec
-
-from trifecta.clock import NS_PER_S
-from trifecta.errors import DataError
+from trifecta.forecast import folders
 from trifecta.forecast.conformal import Calibration
 from trifecta.forecast.drift import Reference
-
-FORMAT = 1
-MANIFEST = "manifest.json"
-GRAPH, INT8 = "model.onnx", "model.int8.onnx"
-MAX_FILE_BYTES = 64 * 1024 * 1024
-MAX_FILES = 64
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
-_FILE = re.compile(r"(plots/)?[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
-_MEMBER = re.compile(r"model(_[0-9]{1,2})?\.onnx")
-
-T = TypeVar("T")
-
-
-class VersionError(DataError):
-    """A model's folder is damaged, foreign or not what the ledger knows; it is not served."""
-
-
-class Frozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Root of the files' types: a field that is missing or unknown is an error."""
-
-
-class Manifest(Frozen, frozen=True):
-    """What a version forecasts, and the SHA-256 of each of its files."""
-
-    version: str
-    format: int
-    target: Literal["range"]
-    venue: str
-    symbol: str
-    horizon_s: int
-    step_s: int
-    steps: int
-    network: str
-    files: dict[str, str]
+from trifecta.forecast.folders import FORMAT, Frozen, Manifest, VersionError
+from trifecta.forecast.targets import Target as Forecasts
 
 
 class Target(Frozen, frozen=True):
@@ -93,19 +51,28 @@ class Thresholds(Frozen, frozen=True):
 
 
 class Score(Frozen, frozen=True):
-    """How good one forecaster was on one part of the data; losses of the log range. `fold` -1: all folds together."""
+    """How good one forecaster was on one part of the data. `fold` -1: all folds together.
+
+    QLIKE and MAE are those of a log range, the log loss that of a direction's probabilities.
+    """
 
     forecaster: str
     fold: int
     windows: int
-    qlike: float
-    mae: float
+    qlike: float | None = None
+    mae: float | None = None
     p_value: float | None = None  # Diebold-Mariano, model against this baseline; small: the model is better
     coverage: float | None = None
     width: float | None = None
     brier: float | None = None
     hit_rate: float | None = None
-    calibration: float | None = None  # mean of outcome / forecast: 1 where the level is right
+    calibration: float | None = None  # what came / what was stated, in the mean: 1 where the level is right
+    log_loss: float | None = None
+
+    @property
+    def loss(self) -> float:
+        """What forecasters are ranked by: the QLIKE of a range, the log loss of a direction; smaller is better."""
+        return next((loss for loss in (self.qlike, self.log_loss) if loss is not None), float("inf"))
 
 
 class Gate(Frozen, frozen=True):
@@ -153,14 +120,8 @@ class Draft:
     @property
     def version(self) -> str:
         """Its name: what, when, and 8 hex digits of what decides its forecasts."""
-        content = hashlib.sha256()
-        for name, graph in sorted(self.graphs.items()):
-            content.update(name.encode() + graph)
-        for part in (self.scaler, self.thresholds, self.calibration):
-            content.update(msgspec.json.encode(part))
-        stamp = f"{datetime.fromtimestamp(self.created_ns // NS_PER_S, UTC):%Y%m%dT%H%M%SZ}"
-        named = f"range-{self.symbol}-{self.horizon_s}-{self.network}-{stamp}-{content.hexdigest()[:8]}"
-        return re.sub(r"[^A-Za-z0-9._-]", "_", named)
+        what = f"range-{self.symbol}-{self.horizon_s}-{self.network}"
+        return folders.named(what, self.created_ns, self.graphs, self.scaler, self.thresholds, self.calibration)
 
 
 @dataclass(frozen=True)
@@ -188,18 +149,19 @@ def write(models: Path, draft: Draft) -> Version:
     Raises:
         VersionError: the draft is not one that `load` would take.
     """
-    name = draft.version
-    folder, aside = models / name, models / f".{name}.tmp"
-    if not folder.exists():
-        shutil.rmtree(aside, ignore_errors=True)
-        files = _encoded(draft)
-        manifest = _manifest(draft, name, {file: _sha256(content) for file, content in files.items()})
-        for file, content in (files | {MANIFEST: msgspec.json.format(msgspec.json.encode(manifest))}).items():
-            _write_durably(aside / file, content)
-        load(aside, version=name)
-        aside.rename(folder)
-        _sync(models)
-    return load(folder)
+    manifest = Manifest(
+        version=draft.version,
+        format=FORMAT,
+        target=Forecasts.RANGE,
+        venue=draft.venue,
+        symbol=draft.symbol,
+        horizon_s=draft.horizon_s,
+        step_s=draft.step_s,
+        steps=draft.steps,
+        network=draft.network,
+    )
+    files = {**draft.graphs, **_typed(draft), **draft.extra}
+    return load(folders.put(models, manifest, files, lambda folder, name: load(folder, version=name)))
 
 
 def load(folder: Path, *, sha256: str | None = None, version: str | None = None) -> Version:
@@ -212,91 +174,32 @@ def load(folder: Path, *, sha256: str | None = None, version: str | None = None)
     Raises:
         VersionError: names the file and what is wrong with it.
     """
-    named = version or folder.name
-    content = _read(folder, MANIFEST)
-    found = _sha256(content)
-    if sha256 is not None and found != sha256:
-        raise VersionError(f"model {named}: manifest.json has SHA-256 {found[:12]}…, the ledger knows {sha256[:12]}…")
-    manifest = _decoded(named, MANIFEST, content, Manifest)
-    _check_manifest(named, manifest)
-    files = {name: _verified(folder, named, name, expected) for name, expected in manifest.files.items()}
-
-    def part(name: str, kind: type[T]) -> T:
-        if name not in files:
-            raise VersionError(f"model {named}: manifest.json lists no {name}")
-        return _decoded(named, name, files[name], kind)
-
-    scaler = part("scaler.json", Scaler)
+    found = folders.opened(folder, Forecasts.RANGE, sha256=sha256, version=version)
     made = Version(
         folder=folder,
-        sha256=found,
-        manifest=manifest,
-        scaler=scaler,
-        thresholds=part("thresholds.json", Thresholds),
-        calibration=part("calibration.json", Calibration),
-        inputs=part("inputs.json", Reference),
-        card=part("card.json", Card),
-        graphs=_graphs(named, files),
+        sha256=found.sha256,
+        manifest=found.manifest,
+        scaler=found.part("scaler.json", Scaler),
+        thresholds=found.part("thresholds.json", Thresholds),
+        calibration=found.part("calibration.json", Calibration),
+        inputs=found.part("inputs.json", Reference),
+        card=found.part("card.json", Card),
+        graphs=found.graphs,
     )
     _check_parts(made)
     return made
 
 
-def remove_unfinished(models: Path, *, older_than_ns: int) -> list[Path]:
-    """Folders that a killed training left aside, removed; none of them was ever visible as a version."""
-    left = [path for path in models.glob(".*.tmp") if path.stat().st_mtime_ns < older_than_ns]
-    for path in left:
-        shutil.rmtree(path, ignore_errors=True)
-    return left
-
-
-def _encoded(draft: Draft) -> dict[str, bytes]:
-    typed = {
-        "scaler.json": draft.scaler,
-        "thresholds.json": draft.thresholds,
-        "calibration.json": draft.calibration,
-        "inputs.json": draft.inputs,
-        "card.json": draft.card,
-    }
-    written = {name: msgspec.json.format(msgspec.json.encode(value)) for name, value in typed.items()}
-    return {**draft.graphs, **written, **draft.extra}
-
-
-def _manifest(draft: Draft, name: str, files: dict[str, str]) -> Manifest:
-    return Manifest(
-        version=name,
-        format=FORMAT,
-        target="range",
-        venue=draft.venue,
-        symbol=draft.symbol,
-        horizon_s=draft.horizon_s,
-        step_s=draft.step_s,
-        steps=draft.steps,
-        network=draft.network,
-        files=files,
+def _typed(draft: Draft) -> dict[str, bytes]:
+    return folders.encoded(
+        {
+            "scaler.json": draft.scaler,
+            "thresholds.json": draft.thresholds,
+            "calibration.json": draft.calibration,
+            "inputs.json": draft.inputs,
+            "card.json": draft.card,
+        }
     )
-
-
-def _graphs(named: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """What is served: the int8 graph where there is one, else the graph, else an ensemble's members."""
-    if INT8 in files:
-        return {INT8: files[INT8]}
-    found = {name: content for name, content in sorted(files.items()) if _MEMBER.fullmatch(name)}
-    if not found:
-        raise VersionError(f"model {named}: manifest.json lists no {GRAPH}")
-    return {GRAPH: found[GRAPH]} if GRAPH in found else found
-
-
-def _check_manifest(named: str, manifest: Manifest) -> None:
-    if manifest.format != FORMAT:
-        raise VersionError(f"model {named}: format {manifest.format} is not {FORMAT}, which this program reads")
-    if manifest.version != named or not _NAME.fullmatch(named):
-        raise VersionError(f"model {named}: manifest.json is of {manifest.version!r}; it was copied or renamed")
-    if not 0 < len(manifest.files) <= MAX_FILES:
-        raise VersionError(f"model {named}: manifest.json lists {len(manifest.files)} files, 1 to {MAX_FILES} expected")
-    if manifest.horizon_s < 60 or manifest.step_s < 1 or not 1 <= manifest.steps <= 10_000:
-        told = f"horizon_s {manifest.horizon_s}, step_s {manifest.step_s}, steps {manifest.steps}"
-        raise VersionError(f"model {named}: {told}: expected >= 60, >= 1 and 1 to 10000")
 
 
 def _check_parts(version: Version) -> None:
@@ -312,54 +215,3 @@ def _check_parts(version: Version) -> None:
         raise VersionError(f"model {version.name}: calibration.json must hold 0 < low < high and a coverage in 0.5..1")
     if not 0 < limits.low < limits.high:
         raise VersionError(f"model {version.name}: thresholds.json must hold 0 < low < high")
-
-
-def _verified(folder: Path, named: str, name: str, expected: str) -> bytes:
-    if not _FILE.fullmatch(name) or ".." in name:
-        raise VersionError(f"model {named}: manifest.json lists {name[:80]!r}, which is no file of a version")
-    content = _read(folder, name)
-    found = _sha256(content)
-    if found != expected:
-        raise VersionError(f"model {named}: {name} has SHA-256 {found[:12]}…, manifest.json says {expected[:12]}…")
-    return content
-
-
-def _read(folder: Path, name: str) -> bytes:
-    path = folder / name
-    try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise VersionError(f"model {folder.name}: {name} holds {size} bytes, at most {MAX_FILE_BYTES} are read")
-        return path.read_bytes()
-    except OSError as error:
-        raise VersionError(f"model {folder.name}: {name} cannot be read ({error.strerror})") from error
-
-
-def _decoded(named: str, name: str, content: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(content, type=kind)
-    except msgspec.MsgspecError as error:
-        raise VersionError(f"model {named}: {name} is not as expected: {error}") from error
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """Makes a rename inside `folder` last, where the system can."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

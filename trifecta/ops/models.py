@@ -15,7 +15,7 @@ from rich.text import Text
 from trifecta.clock import NS_PER_S, Clock
 from trifecta.forecast import registry
 from trifecta.forecast.registry import Event, Key, Record, RegistryError, Status
-from trifecta.forecast.versions import Card, Score, load
+from trifecta.forecast.versions import Card, Score
 from trifecta.settings import Settings
 from warehouse.ledger import Ledger
 
@@ -64,7 +64,9 @@ def shown(settings: Settings, version: str) -> Shown:
     with opened(settings) as ledger:
         record = registry.find(ledger, version)
         folder = settings.data_dir / record.folder
-        return Shown(record, load(folder, sha256=record.sha256).card, registry.history(ledger, record.version))
+        return Shown(
+            record, registry.load_any(folder, sha256=record.sha256).card, registry.history(ledger, record.version)
+        )
 
 
 def compared(settings: Settings, first: str, second: str) -> Comparison:
@@ -111,7 +113,7 @@ def of_list(records: Sequence[Record]) -> RenderableType:
     """One line a version."""
     if not records:
         return Text("no model yet: `trifecta train` makes one; the best baseline serves meanwhile")
-    table = _table("version", "status", "of", "horizon", "QLIKE", "best baseline", "gate", "why")
+    table = _table("version", "status", "of", "horizon", "loss", "best baseline", "gate", "why")
     for record in records:
         ours, best = _ours(record.metrics.scores, record.network), _best(record.metrics.scores, record.network)
         table.add_row(
@@ -119,8 +121,8 @@ def of_list(records: Sequence[Record]) -> RenderableType:
             Text(record.status, style=STYLES[record.status]),
             f"{record.key.venue} {record.key.symbol}",
             f"{record.key.horizon_s} s",
-            "-" if ours is None else f"{ours.qlike:.4f}",
-            "-" if best is None else f"{best.qlike:.4f} {best.forecaster}",
+            "-" if ours is None else f"{ours.loss:.4f}",
+            "-" if best is None else f"{best.loss:.4f} {best.forecaster}",
             Text("passed", style="green") if record.metrics.passed else Text("failed", style="red"),
             record.reason if len(record.reason) <= SHOWN_REASON else record.reason[: SHOWN_REASON - 1] + "…",
         )
@@ -150,11 +152,11 @@ def of_version(found: Shown) -> RenderableType:
 
 def of_scores(scores: Sequence[Score]) -> Table:
     """How good each forecaster was on the test part, and the p of the model against it."""
-    table = _table("forecaster", "fold", "windows", "QLIKE", "MAE", "p", "coverage", "width", "Brier", "hit rate")
+    table = _table("forecaster", "fold", "windows", "loss", "MAE", "p", "coverage", "width", "Brier", "hit rate")
     for score in scores:
         numbers = (score.p_value, score.coverage, score.width, score.brier, score.hit_rate)
         fold = "all" if score.fold < 0 else str(score.fold)
-        losses = (f"{score.qlike:.4f}", f"{score.mae:.3g}")
+        losses = (f"{score.loss:.4f}", _number(score.mae))
         table.add_row(score.forecaster, fold, f"{score.windows:,}", *losses, *map(_number, numbers))
     return table
 
@@ -175,9 +177,9 @@ def of_comparison(found: Comparison) -> RenderableType:
         ("status", lambda record, score, card: record.status.value),
         ("gate", lambda record, score, card: "passed" if card.gate.passed else "failed"),
         ("test windows", lambda record, score, card: f"{score.windows:,}"),
-        ("QLIKE", lambda record, score, card: f"{score.qlike:.4f}"),
-        ("QLIKE / best baseline", lambda record, score, card: _ratio(score, _best(card.scores, record.network))),
-        ("MAE", lambda record, score, card: f"{score.mae:.3g}"),
+        ("loss", lambda record, score, card: f"{score.loss:.4f}"),
+        ("loss / best baseline", lambda record, score, card: _ratio(score, _best(card.scores, record.network))),
+        ("MAE", lambda record, score, card: _number(score.mae)),
         ("coverage", lambda record, score, card: _number(score.coverage)),
         ("width", lambda record, score, card: _number(score.width)),
         ("Brier", lambda record, score, card: _number(score.brier)),
@@ -197,11 +199,11 @@ def _ours(scores: Sequence[Score], network: str) -> Score | None:
 def _best(scores: Sequence[Score], network: str) -> Score | None:
     ours = _ours(scores, network)
     others = (score for score in scores if score.forecaster != network and ours and score.fold == ours.fold)
-    return min(others, key=lambda score: score.qlike, default=None)
+    return min(others, key=lambda score: score.loss, default=None)
 
 
 def _ratio(ours: Score, best: Score | None) -> str:
-    return "-" if best is None else f"{ours.qlike / best.qlike:.3f} of {best.forecaster}"
+    return "-" if best is None else f"{ours.loss / best.loss:.3f} of {best.forecaster}"
 
 
 def _number(value: float | None) -> str:

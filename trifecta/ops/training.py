@@ -11,6 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from trifecta.clock import Clock
 from trifecta.forecast import registry
 from trifecta.forecast.contest import Step
+from trifecta.forecast.direction import training as direction
+from trifecta.forecast.direction.contest import ENSEMBLE
+from trifecta.forecast.direction.recorded import venue_of
+from trifecta.forecast.registry import AnyVersion
 from trifecta.forecast.training import Job, train
 from trifecta.settings import Settings
 from warehouse import Lake
@@ -27,19 +31,58 @@ class Done:
     folder: str
 
 
-def run(settings: Settings, job: Job, clock: Clock, console: Console, *, version: int | None = None) -> Done:
-    """Trains the job's network; what was done before a stop is not done again.
+@dataclass(frozen=True)
+class Asked:
+    """What a person asks to be trained; what is empty or 0 is chosen."""
+
+    symbol: str
+    venue: str = ""
+    horizon_s: int = 0
+    network: str = ""
+    step_s: int = 1
+
+
+def run(settings: Settings, asked: Asked, clock: Clock, console: Console) -> Done:
+    """Trains a network on ranges of order flow; what was done before a stop is not done again.
 
     A version that passed its gate waits as challenger: `trifecta models promote` or the `train` flow let it serve.
     """
-    models = settings.data_dir / "models"
-    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console) as progress:
-        trained = train(job, Lake(settings.lake), models, clock, on_step=_shown(progress), version=version)
+    job = Job(
+        asked.venue or settings.source(next(iter(settings.venues))),
+        asked.symbol,
+        asked.horizon_s or settings.forecast.default_horizon_s,
+        asked.network or "lstm",
+        asked.step_s,
+        coverage=settings.forecast.coverage,
+    )
+    with _progress(console) as progress:
+        trained = train(job, Lake(settings.lake), settings.data_dir / "models", clock, on_step=_shown(progress))
+    return _registered(settings, trained.version, clock)
+
+
+def run_direction(settings: Settings, asked: Asked, clock: Clock, console: Console) -> Done:
+    """The same of the direction of M15 bars."""
+    lake = Lake(settings.lake)
+    job = direction.Job(
+        asked.venue or venue_of(lake, asked.symbol),
+        asked.symbol,
+        asked.horizon_s or direction.HORIZON_S,
+        asked.network or ENSEMBLE,
+    )
+    with _progress(console) as progress:
+        trained = direction.train(job, lake, settings.data_dir / "models", clock, on_step=_shown(progress))
+    return _registered(settings, trained.version, clock)
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console)
+
+
+def _registered(settings: Settings, version: AnyVersion, clock: Clock) -> Done:
     with Ledger(settings.ledger) as ledger:
         ledger.migrate()
-        record = registry.register(ledger, settings.data_dir, trained.version, clock.now_ns())
-    reasons = trained.version.card.gate.reasons
-    return Done(record.version, str(record.status), reasons, str(trained.version.folder))
+        record = registry.register(ledger, settings.data_dir, version, clock.now_ns())
+    return Done(record.version, str(record.status), version.card.gate.reasons, str(version.folder))
 
 
 def _shown(progress: Progress) -> Callable[[Step], None]:

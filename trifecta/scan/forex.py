@@ -146,6 +146,21 @@ def opportunity(quote: Quote, bars: Bars, seen: Signal, past: Record, now: int, 
     )
 
 
+def break_even(found: Opportunity) -> float:
+    """How often the take profit must come first for a forex plan to pay its costs, 0..1; the spread is in its prices.
+
+    Raises:
+        ValueError: it is no forex plan.
+    """
+    plan = found.plan
+    if not isinstance(plan, ForexPlan):
+        raise ValueError(f"{found.id} is no forex plan")
+    units = plan.size * _usd_per_quote_unit(plan.symbol, plan.entry)
+    gain, loss = abs(plan.take_profit - plan.entry) * units, abs(plan.entry - plan.stop_loss) * units
+    commission = sum(cost.amount for cost in found.costs if cost.name == "commission")
+    return min((loss + commission) / (gain + loss), 1.0) if gain + loss > 0 else 1.0
+
+
 class ForexFinder:
     """The engine: signals of the bars it was last given, at the quotes of the moment."""
 

@@ -16,9 +16,10 @@ from loguru import logger
 from sqlalchemy.exc import SQLAlchemyError
 
 from trifecta.forecast import registry
+from trifecta.forecast.folders import VersionError
 from trifecta.forecast.graph import Graph
 from trifecta.forecast.registry import Key, Record
-from trifecta.forecast.versions import VersionError
+from trifecta.forecast.targets import Target
 from trifecta.serve.archive import ArchiveError
 from trifecta.serve.service import Service
 from warehouse.errors import WarehouseError
@@ -115,7 +116,7 @@ class Champions:
         return {
             key: record
             for key, record in champions.items()
-            if (key.venue, key.symbol) in known and key.horizon_s in horizons
+            if key.target is Target.RANGE and (key.venue, key.symbol) in known and key.horizon_s in horizons
         }
 
     async def _graph(self, key: Key, record: Record) -> Graph | None:

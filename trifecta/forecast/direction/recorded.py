@@ -1,0 +1,91 @@
+"""Closed M15 bars of one instrument as the lake holds them."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+
+from trifecta.errors import DataError
+from trifecta.forecast.direction.bars import BAR_S
+from trifecta.forecast.minutes import Floats
+from trifecta.forecast.recorded_flow import Recorded
+from trifecta.forecast.series import Series, from_bars
+from warehouse.lake import Lake
+from warehouse.sessions import build
+
+TABLE = "bars"
+INTERVAL = "15m"
+_BARS = """
+    select end_s, high, low, close from (
+        select distinct on (ts_close)
+            ts_close // 1000000000 as end_s,
+            high / raw.tens(price_scale) as high,
+            low / raw.tens(price_scale) as low,
+            close / raw.tens(price_scale) as close
+        from raw.bars
+        where venue = $venue and symbol = $symbol and "interval" = $interval and ts_close <= $until
+        order by ts_close desc, ts_recv desc
+        limit $count
+    )
+    order by end_s
+"""
+_VENUES = """
+    select distinct venue from raw.bars where symbol = $symbol and "interval" = $interval order by venue
+"""
+_SPREAD = """
+    select median((ask - bid) / bid)
+    from raw.quotes
+    where venue = $venue and symbol = $symbol and bid > 0 and ask >= bid
+"""
+_MOST = 200_000  # bars: more than five years
+
+
+def newest(connection: duckdb.DuckDBPyConnection, venue: str, symbol: str, until_ns: int, count: int) -> Floats:
+    """Ends in s, highs, lows and closes of the `count` newest bars that had closed at `until_ns`; float64 (4, bars)."""
+    asked = {"venue": venue, "symbol": symbol, "interval": INTERVAL, "until": until_ns, "count": count}
+    columns = connection.execute(_BARS, asked).fetchnumpy()
+    return np.stack([np.asarray(column, np.float64) for column in columns.values()])
+
+
+def read(lake: Lake, venue: str, symbol: str, *, version: int | None = None) -> Recorded:
+    """The M15 bars that the table holds of the instrument, with the median of its recorded spreads.
+
+    Args:
+        version: of the table; by default the newest.
+
+    Raises:
+        DataError: the table holds nothing of it.
+    """
+    at, files = lake.snapshot(TABLE, version)
+    with duckdb.connect() as connection:
+        build(connection, {TABLE: files, "quotes": lake.files("quotes")}, ())
+        ends_s, *prices = newest(connection, venue, symbol, 2**62, _MOST)
+        spread = connection.execute(_SPREAD, {"venue": venue, "symbol": symbol}).fetchone()
+    if not len(ends_s):
+        raise DataError(
+            f"the lake holds no M15 bars of {venue} {symbol} (table {TABLE}, version {at}): record or import them, or "
+            "correct the names"
+        )
+    paid = {} if spread is None or spread[0] is None else {"bid_ask_spread": np.full(len(ends_s), float(spread[0]))}
+    return Recorded(series(venue, symbol, ends_s, np.stack(prices, axis=1), paid), TABLE, at)
+
+
+def series(venue: str, symbol: str, ends_s: Floats, prices: Floats, paid: dict[str, Floats]) -> Series:
+    """Bars as a series; prices are high, low and close, float64 (bars, 3)."""
+    return from_bars(venue, symbol, ends_s.astype(np.int64), prices, BAR_S, paid)
+
+
+def venue_of(lake: Lake, symbol: str) -> str:
+    """The one venue that the lake has M15 bars of this symbol from.
+
+    Raises:
+        DataError: there is none, or there are several.
+    """
+    with duckdb.connect() as connection:
+        build(connection, {TABLE: lake.files(TABLE)}, ())
+        rows = connection.execute(_VENUES, {"symbol": symbol, "interval": INTERVAL}).fetchall()
+    found = [str(venue) for (venue,) in rows]
+    if len(found) != 1:
+        told = f"from {', '.join(found)}: tell which with --venue" if found else "from nowhere: record or import them"
+        raise DataError(f"the lake holds M15 bars of {symbol} {told}")
+    return found[0]
