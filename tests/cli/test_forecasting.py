@@ -10,6 +10,8 @@ import pytest
 from typer.testing import Result
 
 from trifecta.forecast import evaluation
+from trifecta.forecast.direction import evaluation as directions
+from trifecta.forecast.direction.rivals import RIVALS as OF_DIRECTION
 from trifecta.forecast.scores import RIVALS
 from trifecta.ops.judging import BEGIN, END
 
@@ -40,11 +42,18 @@ def test_evaluation_prints_one_row_a_model_and_horizon_and_fills_the_page(
 ) -> None:
     monkeypatch.setattr(evaluation, "NETWORKS", {})  # rivals alone: networks take minutes
     monkeypatch.setattr(evaluation, "ENSEMBLES", {})
+    monkeypatch.setattr(directions, "NAMES", ())
     page = tmp_path / "page.md"
     page.write_text(f"{BEGIN}\n{END}\n")
     result = run("evaluate", "--data", "m15", "--folder", str(recorded), "--write", str(page), "--json")
     assert result.exit_code == 0
     rows = json.loads(result.stdout)
-    assert [(row["horizon_s"], row["model"]) for row in rows] == [(h, name) for h in (900, 3600) for name in RIVALS]
-    assert all({"data", "loss", "mae", "p", "coverage"} <= set(row) for row in rows)
+    ranges = [row for row in rows if "mae" in row]
+    assert [(row["horizon_s"], row["model"]) for row in ranges] == [(h, name) for h in (900, 3600) for name in RIVALS]
+    assert all({"data", "loss", "mae", "p", "coverage"} <= set(row) for row in ranges)
+    told = rows[len(ranges) :]
+    assert [(row["target"], row["horizon_s"], row["model"]) for row in told] == [
+        ("direction", 3600, name) for name in OF_DIRECTION
+    ]
     assert page.read_text().count("| har |") == 2
+    assert page.read_text().count("| momentum |") == 1

@@ -11,6 +11,7 @@ from tests.forecast.test_dataset import market as random_walk
 from tests.forecast.test_dataset import part
 from trifecta.errors import DataError
 from trifecta.forecast import evaluation
+from trifecta.forecast.direction import evaluation as directions
 from trifecta.forecast.evaluation import Market, Row, evaluate
 from trifecta.forecast.networks import ENSEMBLES, NETWORKS
 from trifecta.forecast.scores import RIVALS
@@ -46,11 +47,9 @@ def test_data_that_are_too_little_make_rows_that_say_what_is_missing() -> None:
     assert all(row.loss is None and "h are missing" in row.note for row in rows)
 
 
-def some_rows(loss: float = 0.25) -> list[Row]:
-    good = Row(
-        "m15", 900, "lstm", loss, 4.2e-4, {"har": 0.04}, 0.9, 1.5, 0.5, 0.6, 1.0, 1000, 50.0, False, "NOT MET: x"
-    )
-    return [good, Row("m15", 900, "transformer", note="the source gives none")]
+def some_rows(loss: float = 0.25, data: str = "m15") -> list[Row]:
+    good = Row(data, 900, "lstm", loss, 4.2e-4, {"har": 0.04}, 0.9, 1.5, 0.5, 0.6, 1.0, 1000, 50.0, False, "NOT MET: x")
+    return [good, Row(data, 900, "transformer", note="the source gives none")]
 
 
 def test_tables_replace_those_of_before_and_nothing_else(tmp_path: Path) -> None:
@@ -64,6 +63,25 @@ def test_tables_replace_those_of_before_and_nothing_else(tmp_path: Path) -> None
     assert "old" not in text
     assert "0.5000" not in text
     assert text.count("| lstm | 0.2500 | 4.20 |") == 1
+
+
+def test_tables_of_other_data_sets_and_targets_stay(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\n{END}\nafter\n")
+    direction = directions.Row("m15", 3600, "trees", 1.01, 0.61, {"majority": 0.001}, 0.52, 0.01, 1.0, 100, 20.0)
+    write(page, [*some_rows(0.5), *some_rows(0.5, "xrpeth"), direction])
+    write(page, some_rows(0.25))
+    text = page.read_text()
+    assert [line for line in text.splitlines() if line.startswith("### ")] == [
+        "### m15, 15 min",
+        "### xrpeth, 15 min",
+        "### m15, direction over 60 min",
+    ]
+    assert text.count("| lstm | 0.2500 |") == text.count("| lstm | 0.5000 |") == 1
+    assert "| trees | 1.0100 | 0.6100 | 0.001 |" in text
+    again = text
+    write(page, [*some_rows(0.25), direction])
+    assert page.read_text() == again
 
 
 def test_refused_models_are_in_the_table_with_their_reason() -> None:

@@ -155,6 +155,44 @@ async def test_damaged_champion_is_refused_and_the_one_before_goes_on_serving(
         assert sidecar.service.model_problems == []
 
 
+@pytest.mark.parametrize("harmed", [1, 2])
+async def test_after_a_restart_the_last_intact_champion_serves_and_the_reason_is_told(
+    shelf: Shelf, sidecar: Front, clock: ManualClock, harmed: int
+) -> None:
+    """The sidecar has never seen the champions before the damaged one."""
+    made = [shelf.add(size) for size in (0.001, FIRST, SECOND)]
+    for version in made:
+        shelf.promote(version)
+    damaged = made[-harmed:]
+    for version in damaged:
+        shutil.rmtree(shelf.folder(version))
+    await sidecar.champions.look()
+    assert (await range_of(sidecar))["method"] == made[-harmed - 1]
+    problem = sidecar.champions.problem(KEY) or ""
+    assert f"model {made[-1]}: manifest.json cannot be read" in problem
+    assert f"{made[-harmed - 1]} serves instead" in problem
+    clock.advance(RETRY_S)
+    await sidecar.champions.look()
+    play(sidecar, clock, tiny.STEPS)
+    assert (await range_of(sidecar))["method"] == made[-harmed - 1]
+
+
+async def test_what_was_demoted_or_rolled_back_from_never_serves_in_place_of_a_damaged_champion(
+    shelf: Shelf, sidecar: Front
+) -> None:
+    demoted, left, last = (shelf.add(size) for size in (0.001, FIRST, SECOND))
+    shelf.promote(demoted)
+    registry.demote(shelf.ledger, demoted, NOW, "behind har")
+    shelf.promote(last)
+    shelf.promote(left)
+    registry.rollback(shelf.ledger, shelf.data_dir, KEY, NOW)
+    assert registry.champions(shelf.ledger)[KEY].version == last
+    shutil.rmtree(shelf.folder(last))
+    await sidecar.champions.look()
+    assert (await range_of(sidecar))["source"] == "fallback"
+    assert "the best baseline serves instead" in (sidecar.champions.problem(KEY) or "")
+
+
 async def test_champion_of_what_is_not_served_here_is_left_alone(shelf: Shelf, sidecar: Front) -> None:
     for changed in ({"symbol": "NOTHING"}, {"venue": "kraken"}, {"horizon_s": 120}):
         shelf.promote(shelf.add(FIRST, **changed))

@@ -29,6 +29,7 @@ from warehouse.ledger import Ledger, model_events, models
 AnyVersion = Version | directions.Version
 FORCED = "forced: "
 MAX_REASON = 500
+MAX_PREDECESSORS = 8
 
 
 class Status(StrEnum):
@@ -208,6 +209,29 @@ def open_version(record: Record, data_dir: Path) -> Graph:
     return Graph.load(data_dir / record.folder, sha256=record.sha256)
 
 
+def predecessors(ledger: Ledger, version: str) -> list[Record]:
+    """The champions before this one that gave their place up, newest first, at most `MAX_PREDECESSORS`.
+
+    One that was demoted, or that a person rolled back from, ends the list: it is not to serve again by itself.
+    """
+    found: list[Record] = []
+    with ledger.read() as connection:
+        while len(found) < MAX_PREDECESSORS:
+            asked = (
+                select(models)
+                .join(model_events, model_events.c.version == models.c.version)
+                .where(model_events.c.reason == _replaced_by(version), models.c.status == Status.RETIRED)
+                .order_by(model_events.c.id.desc())
+                .limit(1)
+            )
+            row = connection.execute(asked).mappings().first()
+            if row is None or any(one.version == row["version"] for one in found):
+                break
+            found.append(_record(row))
+            version = found[-1].version
+    return found
+
+
 def promote(
     ledger: Ledger, data_dir: Path, version: str, now_ns: int, *, reason: str = "", force: bool = False
 ) -> Record:
@@ -227,7 +251,8 @@ def promote(
         reason = FORCED + reason.strip()
     _open(record, data_dir)
     with ledger.begin() as connection:
-        return _crown(connection, _known(connection, record.version), now_ns, reason or "promoted")
+        told = reason or "promoted"
+        return _crown(connection, _known(connection, record.version), now_ns, told, _replaced_by(record.version))
 
 
 def rollback(ledger: Ledger, data_dir: Path, key: Key, now_ns: int, *, reason: str = "") -> Record:
@@ -249,7 +274,8 @@ def rollback(ledger: Ledger, data_dir: Path, key: Key, now_ns: int, *, reason: s
     with ledger.begin() as connection:
         if _champion(connection, key) != present:
             raise RegistryError(f"{_told(key)} has another champion by now: look at it and ask again")
-        return _crown(connection, before, now_ns, f"{said} from {present.version}" + (f": {reason}" if reason else ""))
+        told = f"{said} from {present.version}" + (f": {reason}" if reason else "")
+        return _crown(connection, before, now_ns, told, f"rolled back to {before.version}")
 
 
 def demote(ledger: Ledger, version: str, now_ns: int, reason: str) -> Record:
@@ -272,12 +298,16 @@ def _open(record: Record, data_dir: Path) -> None:
     opening(record, data_dir)
 
 
-def _crown(connection: Connection, record: Record, now_ns: int, reason: str) -> Record:
+def _replaced_by(version: str) -> str:
+    return f"{version} took its place"
+
+
+def _crown(connection: Connection, record: Record, now_ns: int, reason: str, to_the_one_before: str) -> Record:
     present = _champion(connection, record.key)
     if present is not None and present.version == record.version:
         return present
     if present is not None:
-        _retire(connection, present, now_ns, f"{record.version} took its place")
+        _retire(connection, present, now_ns, to_the_one_before)
     _set(connection, record, Status.CHAMPION, now_ns, reason, promoted_at=now_ns, retired_at=None)
     return _known(connection, record.version)
 

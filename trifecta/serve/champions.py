@@ -2,7 +2,8 @@
 
 The ledger is asked and a version is loaded, checked and run once in a thread, so no request waits for it. On the event
 loop only the finished graph is put in place, between two requests: an answer is the old version's or the new one's.
-A version that cannot be loaded changes nothing: the champion before it goes on serving, and the reason is shown.
+A version that cannot be loaded changes nothing: the champion before it goes on serving, after a restart too, and the
+reason is shown. Where no champion before it is intact either, the best baseline serves.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ class Champions:
         }
 
     async def _graph(self, key: Key, record: Record) -> Graph | None:
-        """The champion's graph; the one that serves now if it is the same, or if the champion cannot be loaded."""
+        """The champion's graph; the one that serves now, or the one before it, if the champion cannot be loaded."""
         serving = self.serving.get(key)
         if serving is not None and serving.version.sha256 == record.sha256:
             return serving
@@ -130,14 +131,25 @@ class Champions:
         try:
             graph = await asyncio.to_thread(registry.open_version, record, self._service.settings.data_dir)
         except VersionError as error:
+            serving = serving or await asyncio.to_thread(self._before, record)
+            instead = serving.version.name if serving is not None else "the best baseline"
             if tried is None:
-                instead = serving.version.name if serving is not None else "the best baseline"
                 logger.error("{} is not served, {} is: {}", record.version, instead, error)
             if len(self.refused) < MAX_PROBLEMS:
-                self.refused[record.version] = Refused(str(error), self._clock.monotonic_s())
+                reason = f"{error}; {instead} serves instead"
+                self.refused[record.version] = Refused(reason, self._clock.monotonic_s())
             return serving
         self.refused.pop(record.version, None)
         return graph
+
+    def _before(self, record: Record) -> Graph | None:
+        """The newest of the champions before this one that is intact."""
+        for earlier in registry.predecessors(self._open(), record.version):
+            try:
+                return registry.open_version(earlier, self._service.settings.data_dir)
+            except VersionError as error:
+                logger.warning("{}, champion before it, cannot serve either: {}", earlier.version, error)
+        return None
 
     async def _apply(self) -> None:
         """Puts the graphs in place, and asks the lake for the seconds of windows longer than any before."""

@@ -18,7 +18,7 @@ from trifecta.forecast.fitting import Effort
 from trifecta.forecast.runs import Runs, Shares, digest, key
 from trifecta.forecast.series import Series
 
-HORIZONS_S = (3600, 14_400)
+HORIZONS_S = (3600,)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,6 @@ def evaluate(
     *,
     effort: Effort,
     horizons_s: Sequence[int] = HORIZONS_S,
-    networks: tuple[str, ...] = NAMES,
     kept: Path | None = None,
     on_step: Callable[[str, int, Step], None] = lambda name, horizon_s, step: None,
 ) -> Iterator[Row]:
@@ -64,13 +63,13 @@ def evaluate(
     """
     digits = digest(*(part for one in series for part in one.columns))
     for horizon_s in horizons_s:
-        plan = Plan(horizon_s, networks, effort=effort)
+        plan = Plan(horizon_s, NAMES, effort=effort)
         named = f"direction-{data}-{horizon_s}-{key(plan, digits, VERSION, fingerprint.of(*TRAINERS))}"
         runs = Runs(None if kept is None else kept / named, Shares)
         try:
             contest = hold(series, plan, runs=runs, on_step=partial(on_step, data, horizon_s))
         except DataError as error:
-            yield from (Row(data, horizon_s, name, note=str(error)) for name in (*RIVALS, *networks))
+            yield from (Row(data, horizon_s, name, note=str(error)) for name in (*RIVALS, *NAMES))
         else:
             yield from _rows(data, horizon_s, contest)
 
