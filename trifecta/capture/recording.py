@@ -56,6 +56,10 @@ class Recording:
         self._pipeline: Pipeline | None = None
         self._renew: Callable[[], Pipeline]
 
+    @property
+    def connected(self) -> bool:
+        return self._from.connected
+
     async def run(self, *, takes_over: bool = False) -> None:
         """Records until cancelled; whatever arrived by then is journaled and committed.
 
@@ -67,7 +71,10 @@ class Recording:
             PermanentError: another process records this source, or none of the symbols exists.
             TransientError: the journal cannot be opened.
         """
-        await together(self._collect(), self._record(takes_over=takes_over))
+        try:
+            await together(self._collect(), self._record(takes_over=takes_over))
+        finally:
+            await self._from.close()  # now that nothing is left that could open it again
 
     async def _record(self, *, takes_over: bool) -> None:
         async with AsyncExitStack() as stack:
@@ -78,7 +85,6 @@ class Recording:
             committer = Committer(self._sink, writer, self._capture.snapshot_s, self._clock)
             stack.push_async_callback(committer.close)
             intake = Intake(self._inbox, writer, self._publisher, sync_each=self._capture.fsync_s == 0)
-            stack.push_async_callback(self._from.close)
             try:
                 await together(
                     intake.run(),
@@ -186,7 +192,7 @@ class Recording:
             source=self.source,
             pid=os.getpid(),
             ts_ns=self._clock.now_ns(),
-            connected=self._from.connected,
+            connected=self.connected,
             collecting=self._collecting,
             frames=intake.frames,
             frames_per_s=round(rate, 1),

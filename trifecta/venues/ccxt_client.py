@@ -82,7 +82,12 @@ class CcxtClient:
         return bool(sockets) and all(socket.isConnected and not socket.closed() for socket in sockets)
 
     async def close(self) -> None:
-        await self._exchange.close()
+        """Closes all of it, also where the caller is cancelled meanwhile."""
+        closing = asyncio.create_task(self._exchange.close())
+        try:
+            await asyncio.shield(closing)
+        finally:
+            await closing
 
     async def load(self) -> Frame:
         """What the venue lists of the symbols asked for, as a frame; unknown ones are left out with a warning.
