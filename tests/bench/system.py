@@ -33,6 +33,7 @@ from tests.bench.measure import Verdict
 from trifecta import bus
 from trifecta.capture.heartbeat import Heartbeat
 from trifecta.emulator.record import read_frames, read_trades
+from trifecta.ops import parts
 from trifecta.serve.answers import SIMPLE_PATH
 from trifecta.serve.times import iso
 from warehouse.lake import Lake
@@ -100,17 +101,21 @@ def _running(rate: int) -> Iterator[System]:
         folder, (api_port, emulator_port, bus_port) = Path(name), _free_ports(3)
         address = f"tcp://127.0.0.1:{bus_port}"
         threading.Thread(target=bus.forward, args=(address,), daemon=True).start()
-        environment = os.environ | {
-            "PYTHONPATH": str(ROOT),
-            "TRIFECTA_DATA_DIR": str(folder / "data"),
-            "TRIFECTA_API_PORT": str(api_port),
-            "TRIFECTA_EMULATOR_PORT": str(emulator_port),
-            "TRIFECTA_BUS_ADDRESS": address,
-            "TRIFECTA_VENUES": msgspec.json.encode(
-                {venue: {"symbols": SYMBOLS} for venue in VENUES}
-                | {venue: {"enabled": False} for venue in ("kraken", "coinbase", "okx")}
-            ).decode(),
-        }
+        environment = (
+            os.environ
+            | parts.FRUGAL
+            | {
+                "PYTHONPATH": str(ROOT),
+                "TRIFECTA_DATA_DIR": str(folder / "data"),
+                "TRIFECTA_API_PORT": str(api_port),
+                "TRIFECTA_EMULATOR_PORT": str(emulator_port),
+                "TRIFECTA_BUS_ADDRESS": address,
+                "TRIFECTA_VENUES": msgspec.json.encode(
+                    {venue: {"symbols": SYMBOLS} for venue in VENUES}
+                    | {venue: {"enabled": False} for venue in ("kraken", "coinbase", "okx")}
+                ).decode(),
+            }
+        )
 
         def start(name: str, *command: str) -> subprocess.Popen[bytes]:
             log = stack.enter_context((folder / f"{name}.log").open("wb"))
