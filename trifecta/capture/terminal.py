@@ -82,7 +82,7 @@ class TerminalRecording:
     def _open(self, api: Any) -> tuple[Pushes, TerminalReader]:
         chosen = self._settings.mt5
         reader = TerminalReader(api, chosen.symbols, self._clock)
-        reader.connect(**_login(self._settings))
+        reader.connect(**login(self._settings))
         if reader.missing:
             logger.warning("MetaTrader 5 at {} has no {}: left out", reader.source, ", ".join(reader.missing))
         folder = self._settings.journal_dir / FOLDER
@@ -110,7 +110,8 @@ def terminal_api(settings: Settings) -> Any | None:
     return native() if settings.market is Market.LIVE else RemoteMetaTrader5(settings.emulator_url)
 
 
-def _login(settings: Settings) -> dict[str, Any]:
+def login(settings: Settings) -> dict[str, Any]:
+    """Arguments of the package's `initialize`."""
     chosen = settings.mt5
     told: dict[str, Any] = {"path": chosen.path} if chosen.path else {}
     if chosen.login:

@@ -23,6 +23,7 @@ from trifecta.emulator.mt5_types import (
     RATES,
     RES_E_FAIL,
     RES_E_INTERNAL_FAIL_CONNECT,
+    RES_E_INTERNAL_FAIL_TIMEOUT,
     RES_E_INVALID_PARAMS,
     RES_E_NOT_FOUND,
     RES_S_OK,
@@ -52,10 +53,10 @@ class MetaTrader5:
 
     def __init__(
         self, market: Market, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000, *,
-        offset_s: int = SERVER_OFFSET_S, balance: float = BALANCE,
+        offset_s: int = SERVER_OFFSET_S, balance: float = BALANCE, hedging: bool = True,
     ) -> None:  # fmt: skip
         self.server, self.offset_s = SERVER, offset_s
-        self.account = Account(market.symbols, balance)
+        self.account = Account(market.symbols, balance, hedging=hedging)
         self.desk = Desk(self.account, market.symbols, offset_s * 1000)
         self._market = market
         self._now_ms = now_ms
@@ -101,8 +102,8 @@ class MetaTrader5:
         level = round(equity / margin * 100, 2) if margin else 0.0
         return AccountInfo(
             login=_LOGIN, trade_mode=0, leverage=LEVERAGE, limit_orders=200, margin_so_mode=0,
-            trade_allowed=self.desk.trade_allowed, trade_expert=True, margin_mode=2, currency_digits=2,
-            balance=account.balance, credit=0.0, profit=account.profit, equity=equity, margin=margin,
+            trade_allowed=self.desk.trade_allowed, trade_expert=True, margin_mode=2 if account.hedging else 0,
+            currency_digits=2, balance=account.balance, credit=0.0, profit=account.profit, equity=equity, margin=margin,
             margin_free=round(equity - margin, 2), margin_level=level, name="SIMULATED", server=self.server,
             currency="USD", company="Trifecta (SIMULATED)",
         )  # fmt: skip
@@ -202,7 +203,14 @@ class MetaTrader5:
 
     def order_send(self, request: dict[str, Any]) -> OrderSendResult | None:
         read = self._request(request)
-        return None if read is None else self.desk.send(read, self._now_ms())
+        if read is None:
+            return None
+        sent = self.desk.send(read, self._now_ms())
+        if self.desk.lost_answers:
+            self.desk.lost_answers -= 1
+            self._fail(RES_E_INTERNAL_FAIL_TIMEOUT, "Internal timeout")
+            return None
+        return sent
 
     def positions_total(self) -> int:
         return len(self.account.positions) if self._ready() else 0
@@ -241,6 +249,17 @@ class MetaTrader5:
                 if (ticket and ticket in (one.order, one.position_id)) or (position and one.position_id == position)
             )
         return tuple(one for one in self.account.deals if _ms(date_from) <= one.time_msc <= _ms(date_to))
+
+    def history_orders_get(
+        self, date_from: datetime | int = 0, date_to: datetime | int = 0, *, ticket: int = 0
+    ) -> tuple[TradeOrder, ...] | None:
+        """Orders of a span that work no more, or the one of this ticket."""
+        if not self._ready():
+            return None
+        done = self.account.done
+        if ticket:
+            return tuple(one for one in done if one.ticket == ticket)
+        return tuple(one for one in done if _ms(date_from) <= one.time_setup_msc <= _ms(date_to))
 
     @property
     def _shift_ms(self) -> int:
@@ -310,8 +329,9 @@ class MetaTrader5:
         return SymbolInfo(
             select=name in self._selected, visible=name in self._selected, time=(ms + self._shift_ms) // 1000,
             digits=symbol.digits, spread=round((ask - bid) / symbol.point), spread_float=True, trade_calc_mode=0,
-            trade_mode=4 if self.desk.trade_allowed else 0, trade_stops_level=STOPS_LEVEL, trade_freeze_level=0,
-            filling_mode=FILLING_MODE, bid=bid, ask=ask, last=0.0, point=symbol.point,
+            trade_mode=4 if self.desk.trade_allowed else 0, trade_exemode=1,
+            trade_stops_level=STOPS_LEVEL, trade_freeze_level=0, filling_mode=FILLING_MODE, bid=bid,
+            ask=ask, last=0.0, point=symbol.point,
             trade_tick_value=value if symbol.quote == "USD" or not bid else value / bid, trade_tick_size=symbol.point,
             trade_contract_size=symbol.contract, volume_min=MIN_LOT, volume_max=MAX_LOT, volume_step=LOT_STEP,
             currency_base=symbol.base, currency_profit=symbol.quote, currency_margin=symbol.base,

@@ -1,4 +1,4 @@
-"""The account behind the emulator's MetaTrader 5 terminal: a hedging one in USD, filled from its market, SIMULATED."""
+"""The account behind the emulated MetaTrader 5: in USD, hedging or netting, filled from its market. SIMULATED."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from trifecta.emulator.mt5_types import (
     ORDER_REASON_EXPERT,
     ORDER_REASON_SL,
     ORDER_REASON_TP,
+    ORDER_STATE_EXPIRED,
+    ORDER_STATE_FILLED,
     ORDER_TIME_SPECIFIED,
     ORDER_TYPE_BUY,
     ORDER_TYPE_BUY_LIMIT,
@@ -43,11 +45,13 @@ class Quote:
 class Account:
     """Positions, pending orders and the deals that came of them. Prices come in by `settle`, tick by tick."""
 
-    def __init__(self, symbols: Mapping[str, ForexSymbol], balance: float) -> None:
+    def __init__(self, symbols: Mapping[str, ForexSymbol], balance: float, *, hedging: bool = True) -> None:
         self.balance = balance
+        self.hedging = hedging
         self.positions: dict[int, TradePosition] = {}
         self.orders: dict[int, TradeOrder] = {}
         self.deals: list[TradeDeal] = []
+        self.done: list[TradeOrder] = []  # orders that work no more
         self.quotes: dict[str, Quote] = {}
         self._symbols = symbols
         self._ticket = 50_000_000
@@ -76,11 +80,39 @@ class Account:
         moved = (closed - opened) * (1 if kind == ORDER_TYPE_BUY else -1) * volume * known.contract
         return round(moved if known.quote == "USD" else moved / closed, 2)
 
-    def open(
-        self, request: Mapping[str, object], symbol: str, kind: int, volume: float, price: float, ms: int
+    def trade(
+        self, request: Mapping[str, object], symbol: str, kind: int, volume: float, price: float, ms: int,
+        ticket: int = 0,
+    ) -> TradeDeal:  # fmt: skip
+        """What came of an order: one more position, or, of a netting account, more or less of its only one.
+
+        One that turns a position around is told as two deals.
+        """
+        held = next((one for one in self.positions.values() if one.symbol == symbol), None)
+        if self.hedging or held is None:
+            return self.open(request, symbol, kind, volume, price, ms, ticket)
+        if held.type == kind:
+            return self._add(request, held, volume, price, ms)
+        closed = min(volume, held.volume)
+        deal = self.close(held, closed, price, ms, ORDER_REASON_EXPERT, request)
+        if volume > closed:
+            self.open(request, symbol, kind, round(volume - closed, 2), price, ms)
+        return deal
+
+    def _add(
+        self, request: Mapping[str, object], held: TradePosition, volume: float, price: float, ms: int
     ) -> TradeDeal:
-        """Opens a position; returns its deal."""
-        ticket, quote = self.next_ticket(), self.quotes[symbol]
+        whole = round(held.volume + volume, 2)
+        average = (held.price_open * held.volume + price * volume) / whole
+        grown = self.positions[held.ticket] = held._replace(volume=whole, price_open=average)
+        return self._deal(grown, DEAL_ENTRY_IN, volume, price, ms, 0.0, ORDER_REASON_EXPERT, request)
+
+    def open(
+        self, request: Mapping[str, object], symbol: str, kind: int, volume: float, price: float, ms: int,
+        ticket: int = 0,
+    ) -> TradeDeal:  # fmt: skip
+        """Opens a position under the ticket of its order; returns its deal."""
+        ticket, quote = ticket or self.next_ticket(), self.quotes[symbol]
         current = quote.bid if kind == ORDER_TYPE_BUY else quote.ask
         self.positions[ticket] = TradePosition(
             ticket=ticket, time=ms // 1000, time_msc=ms, time_update=ms // 1000, time_update_msc=ms, type=kind,
@@ -89,10 +121,14 @@ class Account:
             profit=self.profit_of(symbol, kind, volume, price, current), symbol=symbol,
             comment=str(request.get("comment", "")), external_id="",
         )  # fmt: skip
-        return self._deal(self.positions[ticket], kind, DEAL_ENTRY_IN, volume, price, ms, 0.0, ORDER_REASON_EXPERT)
+        opened = self.positions[ticket]
+        return self._deal(opened, DEAL_ENTRY_IN, volume, price, ms, 0.0, ORDER_REASON_EXPERT, request, ticket)
 
-    def close(self, position: TradePosition, volume: float, price: float, ms: int, reason: int) -> TradeDeal:
-        """Closes a position, or part of it; returns the deal."""
+    def close(
+        self, position: TradePosition, volume: float, price: float, ms: int, reason: int,
+        request: Mapping[str, object] | None = None,
+    ) -> TradeDeal:  # fmt: skip
+        """Closes a position, or part of it; returns the deal. Without a request a stop of its own has done it."""
         profit = self.profit_of(position.symbol, position.type, volume, position.price_open, price)
         self.balance = round(self.balance + profit, 2)
         left = round(position.volume - volume, 2)
@@ -100,8 +136,7 @@ class Account:
             self.positions[position.ticket] = position._replace(volume=left)
         else:
             del self.positions[position.ticket]
-        opposite = ORDER_TYPE_SELL if position.type == ORDER_TYPE_BUY else ORDER_TYPE_BUY
-        return self._deal(position, opposite, DEAL_ENTRY_OUT, volume, price, ms, profit, reason)
+        return self._deal(position, DEAL_ENTRY_OUT, volume, price, ms, profit, reason, request)
 
     def settle(self, symbol: str, ticks: npt.NDArray[np.void], shift_ms: int) -> None:
         """Takes in ticks: pending orders trigger or expire, stop loss and take profit close positions."""
@@ -112,13 +147,19 @@ class Account:
             for held in [position for position in self.positions.values() if position.symbol == symbol]:
                 self._settle_position(held, ms + shift_ms)
 
+    def finish(self, order: TradeOrder, state: int) -> None:
+        """Moves an order to those that work no more."""
+        self.orders.pop(order.ticket, None)
+        left = 0.0 if state == ORDER_STATE_FILLED else order.volume_current
+        self.done.append(order._replace(state=state, volume_current=left))
+
     def _has(self, symbol: str) -> bool:
         orders, positions = self.orders.values(), self.positions.values()
         return any(order.symbol == symbol for order in orders) or any(held.symbol == symbol for held in positions)
 
     def _settle_order(self, order: TradeOrder, ms: int) -> None:
         if order.type_time == ORDER_TIME_SPECIFIED and ms // 1000 >= order.time_expiration:
-            del self.orders[order.ticket]
+            self.finish(order, ORDER_STATE_EXPIRED)
             return
         quote = self.quotes[order.symbol]
         reached = {
@@ -128,11 +169,11 @@ class Account:
             ORDER_TYPE_SELL_STOP: quote.bid <= order.price_open,
         }
         if reached[order.type]:
-            del self.orders[order.ticket]
+            self.finish(order, ORDER_STATE_FILLED)
             buys = order.type in BUYS
             told = {"magic": order.magic, "sl": order.sl, "tp": order.tp, "comment": order.comment}
             kind, price = (ORDER_TYPE_BUY, quote.ask) if buys else (ORDER_TYPE_SELL, quote.bid)
-            self.open(told, order.symbol, kind, order.volume_current, price, ms)
+            self.trade(told, order.symbol, kind, order.volume_current, price, ms, order.ticket)
 
     def _settle_position(self, position: TradePosition, ms: int) -> None:
         quote = self.quotes[position.symbol]
@@ -147,14 +188,18 @@ class Account:
             self.close(position, position.volume, price, ms, ORDER_REASON_SL if worse else ORDER_REASON_TP)
 
     def _deal(
-        self, position: TradePosition, kind: int, entry: int, volume: float, price: float, ms: int, profit: float,
-        reason: int,
+        self, position: TradePosition, entry: int, volume: float, price: float, ms: int, profit: float, reason: int,
+        request: Mapping[str, object] | None, order: int = 0,
     ) -> TradeDeal:  # fmt: skip
-        ticket = self.next_ticket()
+        buys = (position.type == ORDER_TYPE_BUY) == (entry == DEAL_ENTRY_IN)
+        magic, comment = position.magic, position.comment
+        if request is not None:
+            magic, comment = _whole(request, "magic"), str(request.get("comment", ""))
         deal = TradeDeal(
-            ticket=ticket, order=ticket, time=ms // 1000, time_msc=ms, type=kind, entry=entry, magic=position.magic,
-            position_id=position.ticket, reason=reason, volume=volume, price=price, commission=0.0, swap=0.0,
-            profit=profit, fee=0.0, symbol=position.symbol, comment=position.comment, external_id="",
+            ticket=self.next_ticket(), order=order or self.next_ticket(), time=ms // 1000, time_msc=ms,
+            type=ORDER_TYPE_BUY if buys else ORDER_TYPE_SELL, entry=entry, magic=magic, position_id=position.ticket,
+            reason=reason, volume=volume, price=price, commission=0.0, swap=0.0, profit=profit, fee=0.0,
+            symbol=position.symbol, comment=comment, external_id="",
         )  # fmt: skip
         self.deals.append(deal)
         return deal

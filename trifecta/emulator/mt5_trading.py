@@ -42,6 +42,8 @@ class Desk:
     trade_allowed: bool = True
     next_retcode: int = 0
     """A refusal that the next request gets whatever it asks: what a server may always do."""
+    lost_answers: int = 0
+    """Requests from now on that are done and not answered."""
     _requests: int = 0
 
     def check(self, request: TradeRequest) -> int:
@@ -69,9 +71,9 @@ class Desk:
         volume = price = 0.0
         if not refused and request.action == mt5.TRADE_ACTION_DEAL:
             made = self._deal(request, now_ms)
-            deal, order, volume, price = made.ticket, made.order, made.volume, made.price
-            if request.position == 0:
-                order = made.position_id
+            deal, order, volume, price = made.ticket, made.order, request.volume, made.price
+            placed = self._placed(request, now_ms + self.shift_ms, made.order)
+            self.account.finish(placed, mt5.ORDER_STATE_FILLED)
         elif not refused:
             order = self._change(request, now_ms)
         code = refused or mt5.TRADE_RETCODE_DONE
@@ -149,8 +151,9 @@ class Desk:
         price, ms = self._in(request.symbol, request.type), now_ms + self.shift_ms
         if request.position:
             position = self.account.positions[request.position]
-            return self.account.close(position, request.volume, price, ms, mt5.ORDER_REASON_EXPERT)
-        return self.account.open(request._asdict(), request.symbol, request.type, request.volume, price, ms)
+            told = request._asdict()
+            return self.account.close(position, request.volume, price, ms, mt5.ORDER_REASON_EXPERT, told)
+        return self.account.trade(request._asdict(), request.symbol, request.type, request.volume, price, ms)
 
     def _change(self, request: TradeRequest, now_ms: int) -> int:
         account = self.account
@@ -159,20 +162,20 @@ class Desk:
             account.positions[position.ticket] = position._replace(sl=request.sl, tp=request.tp)
             return 0
         if request.action == mt5.TRADE_ACTION_REMOVE:
-            del account.orders[request.order]
+            account.finish(account.orders[request.order], mt5.ORDER_STATE_CANCELED)
             return request.order
         if request.action == mt5.TRADE_ACTION_MODIFY:
             order = account.orders[request.order]
             changed = order._replace(price_open=request.price or order.price_open, sl=request.sl, tp=request.tp)
             account.orders[order.ticket] = changed
             return request.order
-        placed = self._placed(request, now_ms + self.shift_ms)
+        placed = self._placed(request, now_ms + self.shift_ms, account.next_ticket())
         account.orders[placed.ticket] = placed
         return placed.ticket
 
-    def _placed(self, request: TradeRequest, ms: int) -> TradeOrder:
+    def _placed(self, request: TradeRequest, ms: int, ticket: int) -> TradeOrder:
         return TradeOrder(
-            ticket=self.account.next_ticket(), time_setup=ms // 1000, time_setup_msc=ms,
+            ticket=ticket, time_setup=ms // 1000, time_setup_msc=ms,
             time_expiration=request.expiration, type=request.type, type_time=request.type_time,
             type_filling=request.type_filling, state=mt5.ORDER_STATE_PLACED, magic=request.magic,
             reason=mt5.ORDER_REASON_EXPERT, volume_initial=request.volume, volume_current=request.volume,

@@ -13,7 +13,9 @@ from trifecta.errors import VenueRefusedError
 _OURS = re.compile(r"tri-([0-9a-f]{20})-(\d{1,9})")
 _COMPACT = re.compile(r"tri([0-9a-f]{20})(\d{1,9})")
 _MARK = 0x3A5  # 10 bits that tell our UUIDs from others
-_MAGIC_DIGITS, _MAGIC_ORDERS = 11, 2**8
+MAGIC_ORDERS = 2**8
+"""Magic numbers of one decision: divided by this, they are equal."""
+_MAGIC_DIGITS = 11
 
 
 def compact(ours: str) -> str:
@@ -52,7 +54,7 @@ def from_uuid(theirs: str) -> str | None:
 def magic(ours: str) -> int:
     """A number below 2^53 for MetaTrader 5: 44 bits of the decision and the order's number in it."""
     digest, number = _parts(ours)
-    return int(digest[:_MAGIC_DIGITS], 16) * _MAGIC_ORDERS + int(number) % _MAGIC_ORDERS
+    return int(digest[:_MAGIC_DIGITS], 16) * MAGIC_ORDERS + int(number) % MAGIC_ORDERS
 
 
 def _parts(ours: str) -> tuple[str, str]:

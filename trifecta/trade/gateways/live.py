@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from trifecta.errors import SettingsError
-from trifecta.settings import Market, Settings, is_loopback
+from trifecta.settings import KeySettings, Market, Settings, is_loopback
 
 ACKNOWLEDGEMENT = "orders cost real money"
 
@@ -30,30 +30,45 @@ def access(settings: Settings, venue: str) -> Access:
     Raises:
         SettingsError: names the one condition of live trading that is missing.
     """
-    trade = settings.trade
-    keys = trade.credentials.get(venue)
+    keys = _allowed(settings, venue)
     env = f"TRIFECTA_TRADE__CREDENTIALS__{venue.upper()}"
-    missing = (
-        (trade.mode != "live", 'trade.mode = "paper"', 'set trade.mode = "live"'),
-        (keys is None, f"trade.credentials.{venue}", f"set {env}__API_KEY and {env}__SECRET"),
-        (keys is not None and not keys.api_key.get_secret_value(), f"{venue}'s api_key", f"set {env}__API_KEY"),
-        (keys is not None and not keys.secret.get_secret_value(), f"{venue}'s secret", f"set {env}__SECRET"),
-        (
-            not trade.live.max_order_notional,
-            "trade.live.max_order_notional = 0",
-            "set the most an order may move",
-        ),
-        (not trade.live.max_daily_notional, "trade.live.max_daily_notional = 0", "set the most a day may move"),
-        (trade.live.acknowledge != ACKNOWLEDGEMENT, "trade.live.acknowledge", f"set it to {ACKNOWLEDGEMENT!r}"),
-    )
-    for lacks, what, remedy in missing:
-        if lacks:
-            raise SettingsError(f"live trading at {venue} is refused: {what} is missing or does not allow it; {remedy}")
-    if keys is None:
-        raise SettingsError(f"live trading at {venue} is refused: no credentials")
-    base_url = emulator_url(settings, venue)
-    secrets = keys.api_key.get_secret_value(), keys.secret.get_secret_value()
-    return Access(*secrets, keys.sandbox, base_url, keys.password.get_secret_value())
+    api_key, secret, password = (one.get_secret_value() for one in (keys.api_key, keys.secret, keys.password))
+    _require(venue, bool(api_key), f"{venue}'s api_key", f"set {env}__API_KEY")
+    _require(venue, bool(secret), f"{venue}'s secret", f"set {env}__SECRET")
+    return Access(api_key, secret, keys.sandbox, emulator_url(settings, venue), password)
+
+
+def terminal_sandboxed(settings: Settings) -> bool:
+    """Whether the MetaTrader 5 terminal may trade a demo account alone.
+
+    Raises:
+        SettingsError: names the one condition of live trading that is missing.
+    """
+    keys = _allowed(settings, "mt5")
+    _require("mt5", settings.mt5.enabled, "mt5.enabled = false", "set it to true")
+    named = bool(settings.mt5.login) or settings.market is not Market.LIVE
+    _require("mt5", named, "mt5.login", "set it to the number of the account that may be traded")
+    return keys.sandbox
+
+
+def _allowed(settings: Settings, venue: str) -> KeySettings:
+    """What every way to real money needs."""
+    trade, live = settings.trade, settings.trade.live
+    env = f"TRIFECTA_TRADE__CREDENTIALS__{venue.upper()}"
+    _require(venue, trade.mode == "live", 'trade.mode = "paper"', 'set trade.mode = "live"')
+    keys = trade.credentials.get(venue)
+    _require(venue, keys is not None, f"trade.credentials.{venue}", f"set {env}__API_KEY and {env}__SECRET")
+    order, day = bool(live.max_order_notional), bool(live.max_daily_notional)
+    _require(venue, order, "trade.live.max_order_notional = 0", "set the most an order may move")
+    _require(venue, day, "trade.live.max_daily_notional = 0", "set the most a day may move")
+    said = live.acknowledge == ACKNOWLEDGEMENT
+    _require(venue, said, "trade.live.acknowledge", f"set it to {ACKNOWLEDGEMENT!r}")
+    return keys or KeySettings()
+
+
+def _require(venue: str, holds: bool, what: str, remedy: str) -> None:
+    if not holds:
+        raise SettingsError(f"live trading at {venue} is refused: {what} is missing or does not allow it; {remedy}")
 
 
 def emulator_url(settings: Settings, venue: str) -> str:
