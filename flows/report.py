@@ -61,6 +61,14 @@ def note_begin(flow: Flow[..., Any], _run: FlowRun, _state: State[Any]) -> None:
     _write(path, report)
 
 
+def forget_begin(run_dir: Path, flow: str) -> None:
+    """Says that no run is known to work: whatever began did so in another life of the system."""
+    path = _path(run_dir, flow)
+    report = _read(path, flow)
+    if report.last == RUNNING:
+        _write(path, msgspec.structs.replace(report, last=""))
+
+
 def add(run_dir: Path, flow: str, state: str, took_s: float, now_ns: int) -> Report:
     """The report with one run more."""
     path = _path(run_dir, flow)

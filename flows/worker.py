@@ -20,6 +20,7 @@ import flows.scan
 import flows.train
 import flows.tune  # all of them while the server starts, so that deploying need not wait for it
 from flows.deploy import bury, deploy, prefect, prepare, start
+from flows.report import forget_begin
 from trifecta.errors import TransientError
 from trifecta.ops import parts
 from trifecta.settings import load
@@ -47,6 +48,9 @@ def wait_for_server(url: str) -> None:
 def main() -> None:
     """Runs until SIGTERM."""
     settings = load()
+    for flow, lives in ((parts.INGEST, parts.ingest_lives(settings)), (parts.SCAN, parts.scan_lives(settings))):
+        if not lives:
+            forget_begin(settings.run_dir, flow)
     wait_for_server(PREFECT_API_URL.value())
     asyncio.run(prepare())
     deploy()

@@ -21,8 +21,9 @@ _QUICK = "-c fsync=off -c full_page_writes=off -c max_connections=40 -c listen_a
 class Server:
     """A running server that is reached through a socket in its folder."""
 
-    def __init__(self, socket_dir: Path) -> None:
-        self._socket_dir = socket_dir
+    def __init__(self, programs: Path, socket_dir: Path) -> None:
+        self._programs, self._socket_dir = programs, socket_dir
+        self.start()
         admin = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
         self._admin = admin
 
@@ -33,8 +34,21 @@ class Server:
             connection.execute(text(f"create database {name}"))
         return self._url(name)
 
+    def start(self) -> None:
+        """Returns once it takes connections."""
+        log, options = self._socket_dir / "log", f"{_QUICK} -k {self._socket_dir}"
+        self._control("-w", "-l", log, "-o", options, "start")
+
+    def stop(self) -> None:
+        """Ends every connection."""
+        self._control("-m", "immediate", "stop")
+
     def close(self) -> None:
         self._admin.dispose()
+        self.stop()
+
+    def _control(self, *arguments: object) -> None:
+        _run(self._programs / "pg_ctl", "-D", self._socket_dir / "data", *arguments)
 
     def _url(self, database: str) -> str:
         return f"postgresql+psycopg://postgres@/{database}?host={self._socket_dir}"
@@ -56,14 +70,11 @@ def server_for_tests(factory: pytest.TempPathFactory) -> Iterator[Server]:
             shutil.chown(folder, "postgres")
         data = folder / "data"
         _run(programs / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync")
-        log = folder / "log"
-        _run(programs / "pg_ctl", "-D", data, "-w", "-l", log, "-o", f"{_QUICK} -k {folder}", "start")
-        server = Server(folder)
+        server = Server(programs, folder)
         try:
             yield server
         finally:
             server.close()
-            _run(programs / "pg_ctl", "-D", data, "-m", "immediate", "stop")
 
 
 def _programs() -> Path | None:

@@ -34,13 +34,17 @@ _GAPS = """
     order by status = 'open' desc, status = 'lost' desc, ts_to desc
     limit 500
 """
+# Over the stored integers: a comparison with them is made before a row is read, one with the view's times after it
 _LAG = """
     with newest as (
-        select venue, ts_recv, (epoch_ns(ts_recv) - epoch_ns(ts_event)) / 1e6 as lag_ms from trades
-        where date >= current_date - 1 and ts_recv > now()::timestamp - to_hours($hours)
+        select venue, make_timestamp_ns(ts_recv // 60000000000 * 60000000000) as minute,
+            (ts_recv - epoch_ns(raw.instant(ts_event, time_scale))) / 1e6 as lag_ms
+        from raw.trades
+        where ts_recv > epoch_ns(now()) - $hours * 3600000000000
+            and date >= (now()::timestamp - to_hours($hours))::date
     )
-    select venue, time_bucket(interval 1 minute, ts_recv) as minute,
-        quantile_cont(lag_ms, 0.5) as p50_ms, quantile_cont(lag_ms, 0.99) as p99_ms, count(*) as trades
+    select venue, minute, quantile_cont(lag_ms, 0.5) as p50_ms, quantile_cont(lag_ms, 0.99) as p99_ms,
+        count(*) as trades
     from newest group by all order by all
 """
 _OFFSETS = """

@@ -38,19 +38,22 @@ _SECONDS = f"""
     qualify ts_event > max(ts_event) over () - to_minutes($minutes)
     order by ts_event
 """  # noqa: S608 - our own names
-_LARGE = f"""
-    with newest as (
-        select ts_event, side, price, qty from trades
-        where venue = $venue and symbol = $symbol and date >= {_NEWEST.format(table="trades")}
-            and ts_recv > (select max(ts_recv) from trades where venue = $venue and symbol = $symbol
-                and date >= {_NEWEST.format(table="trades")}) - to_minutes($minutes)
-    )
-    select ts_event, side, price, qty, price * qty as notional, qty / (select avg(qty) from newest) as times_the_mean
-    from newest
-    where qty > $large * (select avg(qty) from newest)
+_UNTIL = f"""
+    select epoch_ns(max(ts_event)) as until_ns from orderflow_1s
+    where venue = $venue and symbol = $symbol and date >= {_NEWEST.format(table="orderflow_1s")}
+"""  # noqa: S608 - our own names
+# Over the stored integers: a comparison with them is made before a row is read, one with the view's times after it
+_LARGE = """
+    select raw.instant(ts_event, time_scale) as ts_event, if(side = 1, 'buy', 'sell') as side,
+        price / raw.tens(price_scale) as price, qty / raw.tens(qty_scale) as qty,
+        price / raw.tens(price_scale) * qty / raw.tens(qty_scale) as notional, qty / avg(qty) over () as times_the_mean
+    from raw.trades
+    where venue = $venue and symbol = $symbol and ts_recv > $since_ns
+        and date >= make_timestamp_ns($since_ns)::date
+    qualify qty > $large * avg(qty) over ()
     order by notional desc
     limit $most
-"""  # noqa: S608 - our own names
+"""
 _DEPTH = f"""
     select ts_event, bid_price, bid_qty, ask_price, ask_qty
     from book_top
@@ -194,8 +197,10 @@ def _ladder(chosen: Instrument) -> None:
 @st.fragment(run_every=2 * frame.CHART_S)
 def _large_trades(chosen: Instrument, minutes: int) -> None:
     st.subheader("Large trades")
+    until_ns = reader().read(_UNTIL, venue=chosen.venue, symbol=chosen.symbol)["until_ns"].iloc[0]
+    since_ns = 0 if pd.isna(until_ns) else int(until_ns) - minutes * 60 * 10**9
     rows = reader().read(
-        _LARGE, venue=chosen.venue, symbol=chosen.symbol, minutes=minutes, large=LARGE, most=MOST_LARGE
+        _LARGE, venue=chosen.venue, symbol=chosen.symbol, since_ns=since_ns, large=LARGE, most=MOST_LARGE
     )
     if rows.empty:
         frame.nothing(f"No trade above {LARGE:g} × the mean size", "They are counted over the span chosen above.")

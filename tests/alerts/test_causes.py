@@ -29,7 +29,7 @@ from tests.capture.test_recorder import market, recording, settings_of
 from trifecta.clock import NS_PER_S, ManualClock, SystemClock
 from trifecta.decide import halt
 from trifecta.emulator.config import Fault, FaultKind
-from trifecta.ops import processes
+from trifecta.ops import parts, processes
 from trifecta.ops.alerts.rules import RULES
 from trifecta.ops.alerts.running import Running as Watching
 from trifecta.ops.alerts.sending import Sender
@@ -48,9 +48,9 @@ def only(settings: Settings, webhook: Webhook, rule: str, **alerts: object) -> S
     return settings.model_copy(update={"alerts": type(settings.alerts).model_validate(chosen)})
 
 
-async def until(running: Watching, holds: Callable[[], bool]) -> None:
+async def until(running: Watching, holds: Callable[[], bool], bound_s: float = PATIENCE_S) -> None:
     """Looks until it holds."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(bound_s):
         while not holds():
             await asyncio.to_thread(running.tick)
             await asyncio.sleep(0.02)
@@ -107,10 +107,13 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 class Still:
     """A system that stands still but for what a test does to it, watched by one rule."""
 
-    def __init__(self, folder: Path, webhook: Webhook, rule: str, **alerts: object) -> None:
+    def __init__(self, folder: Path, webhook: Webhook, rule: str, ledger_url: str = "", **alerts: object) -> None:
         self.clock = ManualClock(NOW)
-        settings = only(load(data_dir=folder), webhook, rule, **alerts)
+        settings = only(load(data_dir=folder, ledger_url=ledger_url), webhook, rule, **alerts)
         self._running = Watching(settings, self.clock, Sender(settings.alerts.urls))
+
+    def close(self) -> None:
+        self._running.close()
 
     def wait(self, seconds: float) -> None:
         """Looks twice, with time between."""
@@ -231,6 +234,9 @@ def test_a_flow_that_was_killed_is_told_once_and_when_it_runs_again(
     monkeypatch.setenv("TRIFECTA_DATA_DIR", str(tmp_path))
     still = Still(tmp_path, webhook, "flow_failed")
     note_begin(ingest, FlowRun(flow_id=uuid4()), Running())
+    still.wait(60)
+    assert webhook.titles == []  # nothing runs: it was stopped
+    processes.remember(tmp_path / "run", parts.WORKER, os.getpid())
     still.wait(60)
     note_begin(ingest, FlowRun(flow_id=uuid4()), Running())
     with processes.recorded(tmp_path / "run", "ingest-1", os.getpid()):

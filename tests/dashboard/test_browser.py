@@ -8,72 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.dashboard.browser import CHROMIUM, PAGES, Watched, chromium
 from tests.forecast import tiny
 from tests.running import System
 from trifecta.forecast import registry
 from warehouse.ledger import Ledger
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300), pytest.mark.xdist_group("system")]
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-)
-PAGES = {
-    "Overview": "Forecast range against what happened",
-    "Order flow": "The book now",
-    "Opportunities": "scanner",  # they are a flow, and this system runs without Prefect
-    "Performance": "Nothing was booked yet",
-    "Risk": "The switch, lately",
-    "Models": "What serves now",
-    "Data quality": "Gaps, 7 days",
-    "SQL": "Saved queries",
-}
-"""What each page shows where it is drawn to its end."""
-PATIENCE_MS = 30_000
-expect.set_options(timeout=PATIENCE_MS)
-SHOTS = Path(os.environ.get("TRIFECTA_SCREENSHOTS", "artifacts/screenshots"))
-"""CI keeps what stands here."""
-
-
-class Watched:
-    """A tab whose complaints and requests are noted."""
-
-    def __init__(self, browser: Browser, width: int = 1400) -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 1000}, accept_downloads=True)
-        self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE_MS)
-        self.complaints: list[str] = []
-        self.foreign: list[str] = []
-        self.page.on("console", self._console)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", self._request)
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.complaints.append(message.text)
-
-    def _request(self, request: Request) -> None:
-        if not request.url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")):
-            self.foreign.append(request.url)
-
-    def open(self, name: str) -> Page:
-        """Chooses a page in the menu."""
-        self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
-        expect(self.page.get_by_role("heading", name=name, level=1)).to_be_visible()
-        expect(self.page.get_by_text(PAGES[name]).first).to_be_visible()
-        self.whole()
-        return self.page
-
-    def whole(self) -> None:
-        """Returns once nothing on the page waits to be drawn."""
-        expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0)
-
-    def shot(self, name: str) -> None:
-        SHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +26,8 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+    with chromium() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from tests.mql5.recorded_gold import (
 )
 from tests.mql5.terminal import terminal
 
+SUNDAY = "20140504"
 FIRST_DAY_MS = 1_399_161_600_000  # Sunday 2014-05-04
 LEAST_SPREAD = 0.01
 # The original's distances are for wider days than those of 2014
@@ -52,7 +53,12 @@ def week(recorded: Path) -> Iterator[Quote]:
     """The quotes of the week, rounded to the cent, oldest first."""
     gold = recorded / "fx_lean" / "cfd" / "oanda"
     ticked = {file.name[:8]: file for file in (gold / "tick" / "xauusd").glob("*_quote.zip")}
-    sunday = [*oanda_ticks(ticked["20140504"])]
+    if SUNDAY not in ticked:
+        raise SystemExit(
+            f"{gold / 'tick' / 'xauusd'} holds no {SUNDAY}_quote.zip: name the folder of recorded data, the one with "
+            "fx_lean/ in it"
+        )
+    sunday = [*oanda_ticks(ticked[SUNDAY])]
     yield from map(_rounded, sunday)
     for time_ms, prices in oanda_minutes(gold / "minute" / "xauusd"):
         if time_ms <= max(FIRST_DAY_MS, sunday[-1].time_ms):
@@ -104,6 +110,8 @@ def deals(lines: list[str]) -> list[Deal]:
 
 
 def main(arguments: list[str]) -> None:
+    if not arguments:
+        raise SystemExit(__doc__)
     inputs = dict(argument.removeprefix("Inp").split("=", 1) for argument in arguments[1:])
     with tempfile.TemporaryDirectory() as folder:
         print(*play(PROGRAMS["expert"].built(), Path(arguments[0]), Path(folder), **inputs), sep="\n")  # noqa: T201

@@ -242,6 +242,23 @@ async def test_wrong_span_is_refused(client: httpx.AsyncClient, query: dict[str,
     assert told in answer.json()["reason"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "XAUUSD' or 1 = 1; attach '/tmp/x.db' as x; --",
+        "read_csv('/etc/passwd')",
+        "../../etc/passwd",
+        "'; copy (select 1) to '/tmp/x.csv'; --",
+        "'; install httpfs; pragma database_list; --",
+    ],
+)
+@pytest.mark.parametrize("place", ["symbol", "venue"])
+async def test_text_in_place_of_a_name_asks_the_lake_nothing(client: httpx.AsyncClient, place: str, text: str) -> None:
+    answer = await client.get("/orderflow/historical", params={place: text})
+    assert answer.status_code in (404, 422)
+    assert "rows" not in answer.json()
+
+
 async def test_predictions_of_a_minute_are_written_once(
     lake: Recorded, settings_of: MakeSettings, clock: ManualClock, front: Front
 ) -> None:

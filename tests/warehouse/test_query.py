@@ -51,6 +51,14 @@ def test_more_rows_than_memory_are_never_computed(sandbox: duckdb.DuckDBPyConnec
     assert query(sandbox, "from range(1000000000000)", max_rows=5)["range"].to_pylist() == [0, 1, 2, 3, 4]
 
 
+def test_a_query_that_wants_more_memory_than_there_is_ends_and_the_next_one_answers(
+    sandbox: duckdb.DuckDBPyConnection,
+) -> None:
+    with pytest.raises(duckdb.OutOfMemoryException):
+        query(sandbox, "select list(repeat('x', 4000000) || range) from range(1000)")
+    assert query(sandbox, "select 1 as one")["one"].to_pylist() == [1]
+
+
 def test_threads_may_ask_one_connection(sandbox: duckdb.DuckDBPyConnection) -> None:
     answers: list[int] = []
 

@@ -54,8 +54,16 @@ def of_status(status: Status) -> RenderableType:
     if status.trading is not None:
         shown.append(_trading(status.trading))
     shown += [Text(f"alert: {alert}", style="red") for alert in status.alerts]
-    shown += [feeds_table(status.feeds), Text(_sidecar(status.health)), _lake(status)]
+    shown += [
+        Text(f"flow {name}: its newest run ended {how.lower()}", style="red") for name, how in status.flows.items()
+    ]
+    shown += [feeds_table(status.feeds), Text(_sidecar(status.health))]
+    if status.ranges:
+        models = sum(source == "model" for source in status.ranges)
+        shown.append(Text(f"ranges: {models} of {len(status.ranges)} told by a model"))
     shown.append(Text(f"gaps: {_pairs(status.gaps) or 'none'}"))
+    shown.append(Text(f"equity: {' · '.join(status.equity) or 'nothing booked yet'}"))
+    shown.append(_lake(status))
     return Group(*shown)
 
 
@@ -112,11 +120,14 @@ def _range(view: View) -> Text:
 
 
 def _lake(status: Status) -> Table:
+    """One line a table; `--json` tells each instrument."""
     table = Table(box=None, pad_edge=False)
-    for column in ("table", "venue", "symbol", "rows", "last"):
-        table.add_column(column, justify="right" if column == "rows" else "left")
-    for row in status.lake:
-        table.add_row(row["table"], row["venue"], row["symbol"], f"{row['rows']:,}", str(row["last"])[:19])
+    for column in ("table", "instruments", "rows", "last"):
+        table.add_column(column, justify="right" if column in ("instruments", "rows") else "left")
+    for name in dict.fromkeys(row["table"] for row in status.lake):
+        rows = [row for row in status.lake if row["table"] == name]
+        last = max((str(row["last"]) for row in rows if row["last"] is not None), default="")
+        table.add_row(name, f"{len(rows):,}", f"{sum(row['rows'] for row in rows):,}", last[:19])
     return table
 
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
 from rich.live import Live
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from trifecta.clock import Clock
 from trifecta.ops import display, parts, processes
 from trifecta.ops.alerts import watch
+from trifecta.ops.alerts.facts import failed_flows
 from trifecta.ops.feeds import Feed, feeds
 from trifecta.settings import Market, Settings
 from trifecta.trade import report
 from warehouse import Lake, session
+from warehouse.errors import WarehouseError
 from warehouse.lake import local_path
+from warehouse.ledger import Ledger, equity
 from warehouse.maintain import counts
 
 REFRESH_S = 1.0
@@ -44,6 +49,12 @@ class Status:
     """What is wrong, as the watch last saw it."""
     trading: report.Report | None = None
     """What the trader says of itself; None where none speaks."""
+    flows: dict[str, str] = field(default_factory=dict)
+    """Flows whose newest run did not complete, and how it ended."""
+    ranges: tuple[str, ...] = ()
+    """Who tells the range of each instrument and horizon: model, baseline or fallback."""
+    equity: tuple[str, ...] = ()
+    """What each portfolio is worth, and what it earned."""
 
 
 def follow(settings: Settings, clock: Clock, console: Console) -> Status:
@@ -75,6 +86,9 @@ def read(settings: Settings, clock: Clock, *, before: Status | None = None) -> S
         gaps=gaps,
         halted=_halted(settings),
         trading=report.read(settings.run_dir, clock.now_ns()),
+        flows=failed_flows(settings.run_dir),
+        ranges=tuple(str(one["source"]) for one in _asked(settings, "/model/status").get("serving", [])),
+        equity=_equity(settings),
         alerts=tuple(
             f"{one.rule} {one.subject}: {one.text}" for one in watch.load(settings.run_dir).active if one.told
         ),
@@ -82,12 +96,17 @@ def read(settings: Settings, clock: Clock, *, before: Status | None = None) -> S
 
 
 def _halted(settings: Settings) -> str | None:
-    answer = parts.ask_sidecar(settings, "/halt")
-    try:
-        told = json.loads(answer.body) if answer is not None and answer.ok else {}
-    except ValueError:
-        return None
+    told = _asked(settings, "/halt")
     return str(told["reason"]) if told.get("halted") else None
+
+
+def _asked(settings: Settings, path: str) -> dict[str, Any]:
+    """The sidecar's answer; empty where it gives none."""
+    answer = parts.ask_sidecar(settings, path)
+    try:
+        return dict(json.loads(answer.body)) if answer is not None and answer.ok else {}
+    except ValueError:
+        return {}
 
 
 def _health(settings: Settings) -> dict[str, Any]:
@@ -109,6 +128,18 @@ def _lake(settings: Settings) -> tuple[tuple[dict[str, Any], ...], dict[str, int
         return tuple(row._asdict() for row in counts(connection)), {str(name): int(count) for name, count in gaps}
 
 
-def _told(settings: Settings) -> tuple[str, ...]:
-    active = watch.load(settings.run_dir).active
-    return tuple(f"{one.rule} {one.subject}: {one.text}" for one in active if one.told)
+def _equity(settings: Settings) -> tuple[str, ...]:
+    """What each portfolio is worth; it stands still while nothing is booked."""
+    try:
+        with Ledger(settings.ledger) as ledger:
+            if ledger.revision() is None:
+                return ()
+            newest = select(func.max(equity.c.id)).group_by(equity.c.portfolio)
+            asked = select(equity).where(equity.c.id.in_(newest)).order_by(equity.c.portfolio)
+            with ledger.read() as connection:
+                return tuple(
+                    f"{row.portfolio} {row.equity:,.2f} {row.currency} ({row.equity - row.capital:+,.2f})"
+                    for row in connection.execute(asked)
+                )
+    except (SQLAlchemyError, WarehouseError) as error:
+        return (f"the ledger cannot be read ({type(error).__name__})",)

@@ -114,7 +114,7 @@ def read(settings: Settings, clock: Clock, ledger: Ledger | None) -> Facts:
         expected=tuple(settings.source(name) for name, venue in settings.venues.items() if venue.enabled),
         feeds=feeds(settings, clock),
         health=_health(settings),
-        failed=_failed(settings.run_dir),
+        failed=failed_flows(settings.run_dir),
         drifted=_drifted(settings.run_dir),
         free_bytes=shutil.disk_usage(settings.data_dir).free if settings.data_dir.exists() else None,
     )
@@ -123,6 +123,8 @@ def read(settings: Settings, clock: Clock, ledger: Ledger | None) -> Facts:
             return found if connection is None else _of_ledger(found, connection, settings.alerts.order_unknown_s)
     except (SQLAlchemyError, WarehouseError) as error:
         logger.warning("the ledger cannot be read: {}", error)
+        if ledger is not None:
+            ledger.close()  # a connection would stay with a file that is replaced meanwhile
         return replace(found, ledger_problem=f"{type(error).__name__}: {str(error).splitlines()[0]}")
 
 
@@ -135,13 +137,16 @@ def _reading(ledger: Ledger | None) -> Iterator[Connection | None]:
         yield connection
 
 
-def _failed(run_dir: Path) -> dict[str, str]:
+def failed_flows(run_dir: Path) -> dict[str, str]:
+    """Flows whose newest run did not complete, and how it ended."""
     living, found = processes.living(run_dir), {}
     for path in run_dir.glob("flow-*.json"):
         with suppress(OSError, msgspec.MsgspecError):
             told = msgspec.json.decode(path.read_bytes(), type=FlowReport)
-            if told.last == "Running" and not any(name.startswith(f"{told.flow}-") for name in living):
-                found[told.flow] = "killed"  # before it could say so
+            if told.last == "Running":
+                lives = any(name.startswith(f"{told.flow}-") for name in living)
+                if not lives and parts.WORKER in living:  # which is there to run it again
+                    found[told.flow] = "killed"
             elif told.last not in ("", "Running", "Completed"):
                 found[told.flow] = told.last
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 from loguru import logger
@@ -32,10 +33,14 @@ class Running:
 
     def run(self, stop: threading.Event) -> None:
         """Looks every `alerts.poll_s`."""
-        with self._ledger:
+        with closing(self):
             while not stop.is_set():
                 self.tick()
                 stop.wait(self._settings.alerts.poll_s)
+
+    def close(self) -> None:
+        """Lets go of the ledger."""
+        self._ledger.close()
 
     def tick(self) -> None:
         """One look, and what follows from it."""
