@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -24,7 +24,7 @@ def main() -> None:
     if "pending" in st.session_state:
         _confirm(*st.session_state["pending"])
     if "executed" in st.session_state:
-        _result(st.session_state["executed"])
+        _result()
     _offered()
 
 
@@ -118,8 +118,14 @@ def _confirm(one: dict[str, Any], answer: dict[str, Any]) -> None:
     with st.container(border=True):
         st.markdown(f"**Execute {_title(one)}?**")
         st.markdown(f"Expected after every cost: **{one['expected_profit']:+,.2f}** {one.get('currency', '')}")
+        for order in answer.get("will", []):
+            st.markdown(f":material/arrow_right: {order}")
         st.dataframe(pd.DataFrame(one["costs"]), hide_index=True, width="stretch", column_config=_COST)
-        st.caption(f"Risk decides first. The confirmation holds for {answer.get('expires_in_s', 0):.0f} s.")
+        mark = f" {answer['label']}." if answer.get("label") else ""
+        st.caption(
+            f"Portfolio {answer['portfolio']}.{mark} Risk decides first. The confirmation holds for "
+            f"{answer['expires_in_s']:.0f} s."
+        )
         with st.container(horizontal=True):
             if st.button("Confirm", type="primary", icon=":material/check:"):
                 path = f"/opportunities/{one['id']}/execute"
@@ -131,17 +137,25 @@ def _confirm(one: dict[str, Any], answer: dict[str, Any]) -> None:
                 st.rerun()
 
 
-def _result(done: dict[str, Any]) -> None:
+@st.fragment(run_every=frame.LIVE_S)
+def _result() -> None:
+    """What became of what was confirmed last; asked again for as long as the trader is at it."""
+    done: dict[str, Any] = st.session_state["executed"]
+    if done.get("verdict") == "pending":
+        found = sidecar().get(f"/executions/{done['request_id']}")
+        done = st.session_state["executed"] = done if "error" in found else found
     with st.container(border=True):
         if "error" in done:
             st.error(str(done.get("reason", done["error"])), icon=":material/block:")
             return
-        colour = "green" if done["verdict"] == "approved" else "red"
-        st.badge(done["verdict"], color=colour)
-        st.markdown(f"Decision `{done['decision_id']}` {done.get('reason', '')}")
+        st.badge(done["verdict"], color=_VERDICTS.get(done["verdict"], "red"))
+        known = f"Decision `{done['decision_id']}` " if done.get("decision_id") else ""
+        st.markdown(known + str(done.get("reason", "")))
         if done.get("orders"):
             st.dataframe(pd.DataFrame(done["orders"]), hide_index=True, width="stretch")
         st.page_link("pages/performance.py", label="See it in Performance", icon=":material/trending_up:")
 
+
+_VERDICTS: dict[str, Literal["green", "orange"]] = {"approved": "green", "pending": "orange"}
 
 main()

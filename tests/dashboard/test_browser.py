@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.dashboard.browser import CHROMIUM, PAGES, Watched, chromium
+from tests.dashboard.browser import PAGES, Watched, browser_here
 from tests.forecast import tiny
 from tests.running import System
 from trifecta.forecast import registry
@@ -21,12 +20,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(300), pytest.mark.xdist_gr
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        reason = f"no browser at {CHROMIUM}: apt-get install chromium"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with chromium() as found:
+    with browser_here() as found:
         yield found
 
 
