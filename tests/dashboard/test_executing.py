@@ -29,7 +29,7 @@ SETTINGS = {
     "TRIFECTA_RISK__ASSET_SHARE": "10",
     "TRIFECTA_RISK__VENUE_SHARE": "10",
 }
-DISLOCATION = {"exchange": "kraken", "symbol": "BTCUSDT", "bps": 150.0, "duration_s": 400.0}
+DISLOCATION = {"exchange": "kraken", "symbol": "BTC/USDT", "bps": 150.0, "duration_s": 400.0}
 PATIENCE_MS = 120_000
 
 
@@ -53,7 +53,8 @@ def trading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 def test_a_click_becomes_fills_and_equity_moves(browser: Browser, trading: System) -> None:
     emulator = f"http://127.0.0.1:{trading.environment['TRIFECTA_EMULATOR_PORT']}"
-    httpx.post(f"{emulator}/control/dislocation", json=DISLOCATION).raise_for_status()
+    answer = httpx.post(f"{emulator}/control/dislocation", json=DISLOCATION)
+    assert answer.is_success, answer.text
     tab = Watched(browser)
     page = tab.page
     page.goto(trading.dashboard)
