@@ -41,13 +41,13 @@ from trifecta.trade.books import Books
 from trifecta.trade.desk import Desk
 from trifecta.trade.executors import Executor
 from trifecta.trade.fills import Stochastic, fill_model, label
-from trifecta.trade.floor import Floor, Recorded, Trade
+from trifecta.trade.floor import RETRY_NS, Floor, Recorded, Trade
 from trifecta.trade.gateways.gateway import Gateway
 from trifecta.trade.gateways.paper import Paper
 from trifecta.trade.governor import Decided, Governor, Judges
 from trifecta.trade.oms import Oms
 from trifecta.trade.report import Report
-from trifecta.trade.valuing import Valuing
+from trifecta.trade.valuing import UntradableError, Valuing
 from warehouse.ledger import Ledger, decisions, equity, orders, outcomes
 
 RULE = "rule"
@@ -273,7 +273,11 @@ class Trader:
 
     def _tend(self, trade: Trade) -> None:
         with logger.contextualize(opportunity=trade.opportunity.id, decision=trade.decision_id):
-            due = self._executor(trade).tend(trade)
+            try:
+                due = self._executor(trade).tend(trade)
+            except UntradableError as error:
+                logger.warning("the trade waits: {}", error)
+                due = self._clock.now_ns() + RETRY_NS
         if due is not None:
             trade.due_ns = due
             return

@@ -106,6 +106,7 @@ class Arbitrage:
         if not naked or _living(orders):
             return None
         first = next(one for one in orders if (one.side is OrderSide.BUY) == (naked > 0) and not one.reduces)
+        self._floor.terms(first.venue, first.symbol)  # not known yet after a restart: no reason to leave it naked
         side, best = first.side.opposite, self._floor.books.best(first.venue, first.symbol)
         # Without a book the price that was paid stands for the market's: the order takes any price.
         mid = exact(best.mid) if best is not None else (first.average_price or first.notional / first.qty)

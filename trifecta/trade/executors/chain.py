@@ -30,8 +30,7 @@ class Chain:
         """The first leg alone; the terms of all are asked for, so that no route begins that cannot end."""
         if self._floor.dice is not None:
             raise UntradableError("the documents' dice know arbitrage between two venues only")
-        for leg in plan.legs:
-            self._floor.market(leg.venue, leg.symbol)
+        self._floor.require({self._floor.market(leg.venue, leg.symbol).quote for leg in plan.legs})
         return (self._draft(plan.legs[0], exact(plan.legs[0].qty), first=True),)
 
     def tend(self, trade: Trade) -> int | None:
