@@ -34,6 +34,8 @@ from trifecta.ops.alerts.rules import RULES
 from trifecta.ops.alerts.running import Running as Watching
 from trifecta.ops.alerts.sending import Sender
 from trifecta.settings import Settings, load
+from trifecta.trade import report as trader
+from trifecta.trade.report import Report
 from warehouse.ledger import Ledger, decisions, model_events, models, orders
 
 pytestmark = [pytest.mark.timeout(120), IMGHDR]
@@ -255,6 +257,28 @@ def test_a_market_that_moved_away_is_told_once_and_when_a_model_knows_it(tmp_pat
     assert "trade_intensity 0.41" in webhook.bodies[0]
 
 
+def test_a_trader_that_falls_silent_is_told_once_and_that_it_is_back(tmp_path: Path, webhook: Webhook) -> None:
+    still = Still(tmp_path, webhook, "trader_down")
+    for ts_ns in (NOW, NOW, NOW + 120 * NS_PER_S):
+        trader.write(tmp_path / "run", _TRADING, ts_ns)
+        still.wait(40)
+    assert webhook.titles == ["[critical] trader down: trader", "[recovered] trader down: trader"]
+    assert "with 2 open trades" in webhook.bodies[0]
+
+
+def test_a_leg_that_stays_alone_is_told_once_and_that_it_is_whole(tmp_path: Path, webhook: Webhook) -> None:
+    still = Still(tmp_path, webhook, "leg_alone")
+    for alarms in (
+        [],
+        ["tri-a holds 1 BTC of one leg alone for 11 s"],
+        ["tri-a holds 1 BTC of one leg alone for 12 s"],
+        [],
+    ):
+        trader.write(tmp_path / "run", msgspec.structs.replace(_TRADING, alarms=alarms), NOW)
+        still.wait(1)
+    assert webhook.titles == ["[critical] leg alone: tri-a", "[recovered] leg alone: tri-a"]
+
+
 def test_the_summary_of_a_day_is_sent_once(tmp_path: Path, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIFECTA_DATA_DIR", str(tmp_path))
     still = Still(tmp_path, webhook, "none of them", summary_at="00:05")
@@ -281,6 +305,12 @@ _MODEL = {
     "version": "range-PAXGUSDT-300-lstm", "target": "range", "venue": "sim_binance", "symbol": "PAXGUSDT",
     "horizon_s": 300, "network": "lstm", "folder": "models/x", "sha256": "0" * 64, "created_at": NOW,
 }  # fmt: skip
+
+
+_TRADING = Report(
+    portfolio="paper", mode="paper", fill_model="market", label="", currency="USD", auto=False, equity=1.0, pnl=0.0,
+    open_trades=2, through=0, events=0, offers=0, verdicts={}, decide_s=0.0, discrepancies=0, alarms=[],
+)  # fmt: skip
 
 
 def _decide(connection: Connection, verdict: str, reason: str, name: str = "d1") -> None:

@@ -102,14 +102,14 @@ class Pit:
 
 def pit(
     ledger: Ledger, *, now_ns: int = NOW, limits: RiskSettings = LOOSE, judges: Judges | None = None,
-    learn: Learn = learn_nothing, record: Record | None = None, **trade: Any,
+    learn: Learn = learn_nothing, record: Record | None = None, known: Sequence[Terms] = (HERE, THERE), **trade: Any,
 ) -> Pit:  # fmt: skip
     """An open trader on `ledger`, with a book at both venues."""
     chosen = TradeSettings(**{"latency_ms": 50, **trade})
     settings = Settings(risk=limits, trade=chosen)
     clock, kept = ManualClock(now_ns), record or Record()
     trader = Trader(settings, ledger, clock, recorded=kept, judges=judges, learn=learn)
-    trader.enlist([HERE, THERE])
+    trader.enlist(known)
     trader.open()
     return Pit(ledger, settings, clock, kept, trader)
 

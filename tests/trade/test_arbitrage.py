@@ -133,6 +133,34 @@ def test_a_restart_unwinds_and_brings_what_the_process_before_left(ledger: Ledge
     second.sound()
 
 
+def test_a_lone_leg_waits_for_the_terms_of_its_venue_and_is_not_left_naked(ledger: Ledger) -> None:
+    first = pit(ledger)
+    first.book(HERE, 99.9, 100.0)
+    first.book(THERE, 101.0, 101.1)
+    _execute(first)
+    first.run(0.05)  # and dies with the unwinding order on its way
+    second = pit(ledger, now_ns=first.clock.now_ns(), known=())
+    second.run(7)
+    assert [one.status for one in second.rows(orders)] == ["FILLED", "CANCELLED", "CANCELLED"]
+    assert second.trader.open_trades == 1
+    second.trader.enlist([HERE])
+    second.book(HERE, 99.9, 100.0)
+    second.run(20, step_s=0.1)  # longer than a quote may be old that an entry rests on
+    assert (second.trader.open_trades, _held(second)) == (0, {})
+    second.sound()
+
+
+def test_an_unwinding_rests_on_a_book_that_has_not_changed_for_a_while(ledger: Ledger) -> None:
+    own = pit(ledger)
+    own.book(HERE, 99.9, 100.0)
+    own.clock.advance(4.9)
+    own.book(THERE, 101.0, 101.1)
+    _execute(own)
+    own.clock.advance(0.5)
+    own.run(0.3)
+    assert (own.trader.open_trades, _held(own)) == (0, {})
+
+
 def test_a_restart_before_anything_was_sent_leaves_nothing_behind(ledger: Ledger) -> None:
     first = pit(ledger)
     first.book(HERE, 99.9, 100.0)

@@ -45,10 +45,15 @@ def write(run_dir: Path, told: Report, now_ns: int) -> None:
     aside.replace(run_dir / FILE)
 
 
-def read(run_dir: Path, now_ns: int) -> Report | None:
-    """The newest report; None where no trader has spoken within `STALE_S`."""
+def last(run_dir: Path) -> Report | None:
+    """What a trader said last, however long ago; None where none ever spoke."""
     try:
-        found = msgspec.json.decode((run_dir / FILE).read_bytes(), type=Report)
+        return msgspec.json.decode((run_dir / FILE).read_bytes(), type=Report)
     except (OSError, msgspec.MsgspecError):
         return None
-    return found if now_ns - found.ts_ns <= STALE_S * NS_PER_S else None
+
+
+def read(run_dir: Path, now_ns: int) -> Report | None:
+    """The newest report; None where no trader has spoken within `STALE_S`."""
+    found = last(run_dir)
+    return found if found is not None and now_ns - found.ts_ns <= STALE_S * NS_PER_S else None

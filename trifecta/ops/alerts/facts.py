@@ -21,6 +21,8 @@ from trifecta.decide.risk import Rule
 from trifecta.ops import parts, processes
 from trifecta.ops.feeds import Feed, feeds
 from trifecta.settings import Settings
+from trifecta.trade import report
+from trifecta.trade.report import Report
 from warehouse.errors import WarehouseError
 from warehouse.ledger import Ledger, decisions, halts, model_events, models, orders
 
@@ -102,6 +104,8 @@ class Facts:
     unknown: tuple[UnknownOrder, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     dethroned: tuple[Dethroned, ...] = ()
+    trader: Report | None = None
+    """What the trader last said of itself."""
     drifted: dict[str, str] = field(default_factory=dict)
     """Champions whose inputs moved away from what they were trained on, and how far, as `evaluate` last found."""
 
@@ -116,6 +120,7 @@ def read(settings: Settings, clock: Clock, ledger: Ledger | None) -> Facts:
         health=_health(settings),
         failed=failed_flows(settings.run_dir),
         drifted=_drifted(settings.run_dir),
+        trader=report.last(settings.run_dir),
         free_bytes=shutil.disk_usage(settings.data_dir).free if settings.data_dir.exists() else None,
     )
     try:

@@ -12,6 +12,7 @@ from trifecta.settings import AlertSettings
 
 SIDECAR_SILENT_S = 15.0
 LEDGER_SILENT_S = 10.0
+TRADER_SILENT_S = 30.0
 RESTART_S = 60.0
 """What always runs is started again within this."""
 FREE_BYTES = 2 * 1024**3
@@ -99,6 +100,16 @@ def _halted(facts: Facts, _: AlertSettings) -> Found:
 def _order_unknown(facts: Facts, _: AlertSettings) -> Found:
     for order in facts.unknown:
         yield order.client_order_id, f"{order.symbol} at {order.venue}: sent {order.age_s:.0f} s ago, fate unknown"
+
+
+def _trader_down(facts: Facts, _: AlertSettings) -> Found:
+    if facts.trader is not None and (age_s := (facts.now_ns - facts.trader.ts_ns) / NS_PER_S) > TRADER_SILENT_S:
+        yield "trader", f"silent for {age_s:.0f} s with {facts.trader.open_trades} open trades"
+
+
+def _leg_alone(facts: Facts, _: AlertSettings) -> Found:
+    for alarm in () if facts.trader is None else facts.trader.alarms:
+        yield alarm.partition(" ")[0], alarm
 
 
 def _flow_failed(facts: Facts, _: AlertSettings) -> Found:
@@ -195,6 +206,22 @@ RULES = (
         "An order was sent and no answer told its fate. It may stand at the venue.",
         "The venue is asked again every few seconds, by the order's own id. If it lasts, look at the venue's own order "
         "list for that id, and halt until you know.",
+    ),
+    Rule(
+        "trader_down",
+        Severity.CRITICAL,
+        _trader_down,
+        "The trader does not report: nothing is traded, and open positions are not ended.",
+        "Look at `run/logs/trader.log`. `trifecta up` starts it again, and it goes on from the ledger; without the "
+        "supervisor run `trifecta trade`.",
+    ),
+    Rule(
+        "leg_alone",
+        Severity.CRITICAL,
+        _leg_alone,
+        "One leg of an arbitrage was filled, the other was not, and unwinding it has not worked so far.",
+        "It is tried every second, and nothing new is opened meanwhile. A halt stops the unwinding too: resume if one "
+        "stands. Else trade the rest at the venue by hand.",
     ),
     Rule(
         "limit_hit",

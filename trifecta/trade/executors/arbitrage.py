@@ -113,7 +113,7 @@ class Arbitrage:
         try:
             return draft(
                 self._floor.catalogue, (first.venue, first.symbol), side, abs(naked), reference=mid,
-                quoted_at=best.ts_recv if best is not None else self._floor.clock.now_ns(), reduces=True,
+                quoted_at=self._floor.clock.now_ns(), reduces=True,
             )  # fmt: skip
         except OrderError:
             return None

@@ -68,11 +68,11 @@ class Chain:
         return None
 
     def _draft(self, leg: Leg, qty: Decimal, *, first: bool) -> Draft:
-        terms, best = self._floor.terms(leg.venue, leg.symbol), self._floor.books.best(leg.venue, leg.symbol)
-        quoted_at = leg.ts_recv if first or best is None else best.ts_recv
+        terms = self._floor.terms(leg.venue, leg.symbol)
         found = draft(
             self._floor.catalogue, (terms.venue, terms.symbol), leg.side.upper(), qty, reference=self._price(leg),
-            quoted_at=quoted_at, price=exact(leg.limit) if first else None, reduces=not first,
+            quoted_at=leg.ts_recv if first else self._floor.clock.now_ns(),
+            price=exact(leg.limit) if first else None, reduces=not first,
         )  # fmt: skip
         if found.notional < terms.min_notional:
             raise OrderError("notional", found.notional, f"at least {terms.min_notional}")

@@ -94,7 +94,7 @@ class Forex:
         """Sends the exit; empty, or why it was not."""
         side = OrderSide.SELL if held > 0 else OrderSide.BUY
         ending = draft(
-            self._floor.catalogue, (plan.venue, plan.symbol), side, abs(held), quoted_at=best.ts_recv,
+            self._floor.catalogue, (plan.venue, plan.symbol), side, abs(held), quoted_at=self._floor.clock.now_ns(),
             reference=exact(best.bid if side is OrderSide.SELL else best.ask), reduces=True,
         )  # fmt: skip
         refused = self._floor.follow(trade, ending, why)
