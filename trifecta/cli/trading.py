@@ -151,3 +151,33 @@ def auto(
     found = executing.auto_turn(settings, SystemClock(), turn == "on", why) if turn else executing.auto_state(settings)
     state = f"on: {rule(settings.trade.auto)}" if found.enabled else "off"
     print_either(found, f"execution by rule is {state}" + (f" ({found.reason})" if found.reason else ""), json)
+
+
+@app.command(epilog="Example: trifecta backtest --seed 7 --hours 4 --json")
+def backtest(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Recordings, or one journal folder; default: what the lake holds.", exists=True),
+    ] = None,
+    start: Annotated[str, typer.Option("--from", help="First moment, UTC, like 2025-01-31T12:00:00.")] = "",
+    end: Annotated[str, typer.Option("--to", help="Moment behind the last.")] = "",
+    seed: Annotated[int | None, typer.Option(help="Of the dice, and of the simulated market.", min=0)] = None,
+    hours: Annotated[float, typer.Option(help="Of the simulated market.", min=0.01, max=240)] = 24.0,
+    keep: Annotated[Path | None, typer.Option(help="Where to keep the run's ledger.", dir_okay=False)] = None,
+    json: Json = False,
+) -> None:
+    """Trade a span of the past with the running system's own code, into a ledger of its own.
+
+    Without files and without a span it generates a day of the simulated market.
+    """
+    from trifecta.ops import backtest as testing
+
+    settings = configured()
+    if seed is not None:
+        settings = settings.model_copy(update={"trade": settings.trade.model_copy(update={"seed": seed})})
+    if files or start or end:
+        tape = testing.recorded_tape(settings, files or [], start, end, err)
+    else:
+        tape = testing.simulated_tape(settings.trade.seed, hours)
+    found = testing.run(tape, settings, err, keep)
+    print_either(testing.documented(found), testing.shown(found, settings.trade.reporting_currency), json)

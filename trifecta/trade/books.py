@@ -86,7 +86,7 @@ class Books:
         before = bisect_right([one.ts_recv for one in kept], at_ns) - 1
         if before < 0 or at_ns - kept[before].ts_recv > FRESH_S * NS_PER_S:
             return None
-        return _depth(kept[before])
+        return depth_of(kept[before])
 
     def best(self, venue: str, symbol: str) -> Seen | None:
         """The newest best prices, if they are fresh."""
@@ -132,7 +132,8 @@ def _best(seen: Book | Quote) -> Seen | None:
     return Seen(bid, ask, seen.ts_recv) if sound else None
 
 
-def _depth(seen: Book | Quote) -> Depth:
+def depth_of(seen: Book | Quote) -> Depth:
+    """What an order meets where this was seen."""
     if isinstance(seen, Book):
         return Depth(_levels(seen.bids), _levels(seen.asks), seen.ts_recv)
     if _best(seen) is None:

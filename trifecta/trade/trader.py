@@ -84,6 +84,7 @@ class Trader:
     def __init__(
         self, settings: Settings, ledger: Ledger, clock: Clock, *, recorded: Recorded, judges: Judges | None = None,
         learn: Learn = learn_nothing, gateways: Mapping[str, Gateway] | None = None, late_ms: float = 0.0,
+        books: Books | None = None,
     ) -> None:  # fmt: skip
         """
         Args:
@@ -91,11 +92,12 @@ class Trader:
             learn: told of each outcome in the transaction that books it.
             gateways: ways to live venues; in paper mode every venue is traded on paper.
             late_ms: how long after its receipt a book may still be on its way here.
+            books: where the market is seen; by default what `take` brings.
         """
         self.counts = Counts()
         self._settings, self._ledger, self._clock = settings, ledger, clock
         trade = settings.trade
-        self._books = Books(clock, late_ms=late_ms)
+        self._books = books or Books(clock, late_ms=late_ms)
         self._catalogue: dict[tuple[str, str], Terms] = {}
         model = fill_model(trade.fill_model, trade.seed)
         paper = None

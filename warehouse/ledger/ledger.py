@@ -31,7 +31,12 @@ class LedgerError(WarehouseError):
 class Ledger:
     """Opens `url`; nothing is created before `migrate`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, durable: bool = True) -> None:
+        """
+        Args:
+            durable: False for a ledger that nobody misses after a power cut: no commit of it waits for the disk.
+        """
+        self._durable = durable
         self._url = _driver(url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self.engine = _sqlite(self._url) if self.is_sqlite else create_engine(self._url, pool_pre_ping=True)
@@ -67,10 +72,10 @@ class Ledger:
         Args:
             durable: committed means on disk. Without it a power cut, not a crash of the process, may lose the newest.
         """
-        options = {_BEGIN: "BEGIN IMMEDIATE", _DURABLE: durable}
+        options = {_BEGIN: "BEGIN IMMEDIATE", _DURABLE: durable and self._durable}
         with self.engine.connect().execution_options(**options) as connection, connection.begin():
             if not self.is_sqlite:
-                if not durable:
+                if not (durable and self._durable):
                     connection.exec_driver_sql("set local synchronous_commit = off")
                 connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
             yield connection

@@ -1,0 +1,149 @@
+"""The running system over a tape: scanner, governor, desk, executors and agents, with the tape's clock and books.
+
+What stands between two moments at which something can happen is not walked through row by row: see `windows`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+import numpy as np
+
+from trifecta.clock import NS_PER_S
+from trifecta.decide import auto
+from trifecta.decide.agents import agents, learner
+from trifecta.errors import PermanentError
+from trifecta.market.events import Book
+from trifecta.scan.arbitrage import ArbitrageScanner
+from trifecta.scan.board import Board
+from trifecta.scan.opportunity import Engine
+from trifecta.scan.scanner import Scanner
+from trifecta.settings import Settings
+from trifecta.trade import requests
+from trifecta.trade.backtest import windows
+from trifecta.trade.backtest.tape import Tape
+from trifecta.trade.backtest.view import TapeBooks, TapeClock, TapePrices
+from trifecta.trade.trader import Trader
+from warehouse.ledger import Ledger
+
+ACTOR = "backtest"
+UPKEEP_S = 60.0
+"""How often what is held is valued; nothing is to be reconciled with a venue that is a tape."""
+AFTER_S = 120.0
+"""How long after the tape's end, beside a transfer, trades that are on their way are followed."""
+MOST_STEPS = 100_000
+"""Steps in a row without a row of the tape, before a trade is taken not to end."""
+Progress = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class Watched:
+    """What the scanners saw on the way."""
+
+    rows: int = 0
+    fed: int = 0
+    scans: int = 0
+    opportunities: set[str] = field(default_factory=set)
+    advised: set[str] = field(default_factory=set)
+    """Those that were EXECUTE at some moment."""
+
+
+class Backtest:
+    """One run over one tape into one ledger, which is migrated and empty."""
+
+    def __init__(self, tape: Tape, settings: Settings, ledger: Ledger, *, everything: bool = False) -> None:
+        """
+        Args:
+            everything: feed each row, as the running system does; slower, and nothing else.
+        """
+        self._tape = tape
+        self._everything = everything
+        slow = {"mark_s": UPKEEP_S, "reconcile_s": UPKEEP_S, "mode": "paper"}
+        self._settings = settings.model_copy(update={"trade": settings.trade.model_copy(update=slow)})
+        self._clock = TapeClock(int(tape.ts[0]) if len(tape) else 0)
+        self._ledger = ledger
+        self._scanner = self._make_scanner()
+        self._trader = self._make_trader()
+        self.watched = Watched(rows=len(tape))
+
+    def run(self, on_progress: Progress = lambda done, total: None) -> None:
+        """Trades the tape from its first row to its last, then what is still on its way.
+
+        Raises:
+            PermanentError: a trade asks to be looked at again and again without getting on.
+        """
+        auto.turn(self._ledger, True, "the rule of a backtest", ACTOR, self._clock.now_ns())
+        lends = self._settings.trade.lend_stock
+        self._trader.enlist(replace(one.order, margin=lends) for one in self._tape.listings)
+        self._trader.open()
+        rows = self._rows()
+        for done, row in enumerate(rows):
+            self._until(int(self._tape.ts[row]))
+            self._take(int(row))
+            if done % 1_000 == 0:
+                on_progress(int(row), len(self._tape))
+        if len(self._tape):
+            last_s = self._settings.trade.transfer_s + AFTER_S
+            self._until(int(self._tape.ts[-1]) + round(last_s * NS_PER_S))
+        self._trader.close()
+        on_progress(len(self._tape), len(self._tape))
+
+    @property
+    def open_trades(self) -> int:
+        return self._trader.open_trades
+
+    def _rows(self) -> Iterator[int]:
+        if self._everything:
+            return iter(range(len(self._tape)))
+        chosen = windows.fed(self._tape, self._settings.scan.arbitrage.max_age_s)
+        return iter(np.flatnonzero(chosen).tolist())
+
+    def _take(self, row: int) -> None:
+        event = self._tape.event(row)
+        self._clock.set(event.ts_recv)
+        if isinstance(event, Book):
+            self._scanner.take_book(event)
+        else:
+            self._scanner.take(event)
+        self._trader.take(event)
+        found = self._scanner.scan()
+        self.watched.fed += 1
+        self.watched.scans += 1
+        if found is not None:
+            offered = list(chain.from_iterable(found.opportunities.values()))
+            self.watched.opportunities |= {one.id for one in offered}
+            self.watched.advised |= {one.id for one in offered if one.verdict == "EXECUTE"}
+            self._trader.offer(offered)
+        if self._trader.open_trades and self._trader.due_ns <= self._clock.now_ns():
+            self._trader.step()
+
+    def _until(self, ts: int) -> None:
+        """Lets trades that are open do what they have to before `ts`, each at its time."""
+        for _ in range(MOST_STEPS):
+            if not self._trader.open_trades or self._trader.due_ns > ts:
+                self._clock.set(ts)
+                return
+            self._clock.set(self._trader.due_ns)
+            self._trader.step()
+        raise PermanentError(f"{self._trader.open_trades} trades do not end: {MOST_STEPS} steps at {ts}")
+
+    def _make_scanner(self) -> Scanner:
+        scan = self._settings.scan
+        arbitrage = ArbitrageScanner(Board(one.scan for one in self._tape.listings), scan.arbitrage)
+        return Scanner(arbitrage, {}, self._clock, every_s=scan.cycle_s, simulated=self._tape.simulated)
+
+    def _make_trader(self) -> Trader:
+        settings, trade = self._settings, self._settings.trade
+        portfolio = requests.portfolio(settings)
+        judges = agents(self._ledger, portfolio, trade.agents, trade.seed)
+        return Trader(
+            settings,
+            self._ledger,
+            self._clock,
+            recorded=TapePrices(self._tape, self._clock),
+            judges=dict.fromkeys(Engine, judges),
+            learn=learner(trade.agents),
+            books=TapeBooks(self._tape, self._clock),
+        )

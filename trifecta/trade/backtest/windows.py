@@ -1,0 +1,96 @@
+"""Which rows of a tape the scanners must see: those around a moment at which a market may cross another.
+
+Elsewhere a scan finds no route between two venues, whatever the rows before it were, so nothing is lost by leaving them
+out. What the board remembers beyond its newest rows is fed too: the fastest quote so far of each venue, by which it
+tells late ones, and the asset's rows of the last seconds, by which it tells wrong ones. While a route may pay every row
+of any asset is fed, for each of them is a look at which a route may be gone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from trifecta.clock import NS_PER_S
+from trifecta.scan.board import SETTLE_S
+from trifecta.trade.backtest.tape import Tape
+
+BEFORE_S = SETTLE_S + 2.0
+Mask = npt.NDArray[np.bool_]
+
+
+def may_cross(tape: Tape, max_age_s: float) -> Mask:
+    """Rows after which some venue's bid is above another's ask after both takers' fees, quotes no older than that."""
+    takers = np.array([one.scan.taker for one in tape.listings])
+    assets = [one.scan.asset for one in tape.listings]
+    rivals = np.full((len(assets), max(map(assets.count, assets))), -1)
+    for own, asset in enumerate(assets):
+        others = [at for at, one in enumerate(assets) if one == asset and at != own]
+        rivals[own, : len(others)] = others
+    bids, asks = tape.bid * (1 - takers[tape.listing]), tape.ask * (1 + takers[tape.listing])
+    found: Mask = _crossing(tape.ts, tape.listing, bids, asks, rivals, round(max_age_s * NS_PER_S))
+    return found
+
+
+def fed(tape: Tape, max_age_s: float) -> Mask:
+    """Rows to feed. Where assets are quoted in one another a cycle may pay anywhere, so all of them."""
+    if has_cycles(tape):
+        return np.ones(len(tape), np.bool_)
+    venues = [one.scan.venue for one in tape.listings]
+    venue = np.array([venues.index(one) for one in venues])
+    assets = [one.scan.asset for one in tape.listings]
+    asset = np.array([assets.index(one) for one in assets])
+    hot = may_cross(tape, max_age_s)
+    before, after = round(BEFORE_S * NS_PER_S), round(max_age_s * NS_PER_S)
+    found: Mask = _around(tape.ts, tape.ts_event, asset[tape.listing], venue[tape.listing], hot, before, after)
+    return found
+
+
+def has_cycles(tape: Tape) -> bool:
+    """Whether an asset is quoted in something that is an asset at the same venue."""
+    bases = {(one.scan.venue, one.scan.base) for one in tape.listings}
+    return any((one.scan.venue, one.scan.quote) in bases for one in tape.listings)
+
+
+@njit(cache=True)
+def _crossing(ts, listing, bids, asks, rivals, max_age):  # type: ignore[no-untyped-def]
+    """`rivals` are the listings of the same asset elsewhere, int64 (listings, most of them), -1 behind the last."""
+    count = len(rivals)
+    seen = np.full(count, -(1 << 62), np.int64)
+    bid, ask = np.zeros(count), np.full(count, np.inf)
+    found = np.zeros(len(ts), np.bool_)
+    for row in range(len(ts)):
+        own = listing[row]
+        seen[own], bid[own], ask[own] = ts[row], bids[row], asks[row]
+        for other in rivals[own]:
+            if other < 0:
+                break
+            if ts[row] - seen[other] <= max_age and (bid[own] > ask[other] or bid[other] > ask[own]):
+                found[row] = True
+                break
+    return found
+
+
+@njit(cache=True)
+def _around(ts, ts_event, asset, venue, hot, before, after):  # type: ignore[no-untyped-def]
+    never = 1 << 62
+    following = np.full(asset.max() + 1, never, np.int64)
+    fastest = np.full(venue.max() + 1, never, np.int64)
+    last, seen_gone = -never, True
+    found = hot.copy()
+    for row in range(len(ts)):
+        if hot[row]:
+            last, seen_gone = ts[row], False
+        elif not seen_gone:
+            found[row] = True
+            seen_gone = ts[row] - last > after  # the first row at which no quote of then is believed any more
+        if ts_event[row] > 0 and ts[row] - ts_event[row] < fastest[venue[row]]:
+            fastest[venue[row]] = ts[row] - ts_event[row]
+            found[row] = True
+    for row in range(len(ts) - 1, -1, -1):
+        if hot[row]:
+            following[asset[row]] = ts[row]
+        if following[asset[row]] - ts[row] <= before:
+            found[row] = True
+    return found
