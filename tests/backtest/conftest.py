@@ -25,7 +25,8 @@ def eight_minutes(seed: int = 7) -> Tape:
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings(data_dir=tmp_path_factory.mktemp("data"))
+    """Stock is brought quickly, so that many trades fit into minutes."""
+    return Settings(data_dir=tmp_path_factory.mktemp("data"), trade={"transfer_s": 20})
 
 
 @pytest.fixture(scope="module")

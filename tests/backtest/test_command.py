@@ -60,7 +60,7 @@ def test_prints_one_object_with_the_hash_of_the_ledger(empty_folder: Path) -> No
 
 def test_a_run_that_is_killed_leaves_no_half_ledger_in_place(empty_folder: Path) -> None:
     kept = empty_folder / "kept.db"
-    command = [sys.executable, "-m", "trifecta", "backtest", "--hours", "48", "--keep", str(kept)]
+    command = [sys.executable, "-m", "trifecta", "backtest", "--hours", "3", "--keep", str(kept)]
     process = subprocess.Popen(command, env=dict(os.environ), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     until = time.monotonic() + PATIENCE_S
     while not list(empty_folder.glob(".backtest-*/ledger.db")):

@@ -164,6 +164,9 @@ def backtest(
     seed: Annotated[int | None, typer.Option(help="Of the dice, and of the simulated market.", min=0)] = None,
     hours: Annotated[float, typer.Option(help="Of the simulated market.", min=0.01, max=240)] = 24.0,
     keep: Annotated[Path | None, typer.Option(help="Where to keep the run's ledger.", dir_okay=False)] = None,
+    against_paper: Annotated[
+        bool, typer.Option("--against-paper", help="Compare with what paper traded; by default all that it did.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Trade a span of the past with the running system's own code, into a ledger of its own.
@@ -175,9 +178,11 @@ def backtest(
     settings = configured()
     if seed is not None:
         settings = settings.model_copy(update={"trade": settings.trade.model_copy(update={"seed": seed})})
+    if against_paper and not (start or end):
+        start, end = testing.paper_span(settings)
     if files or start or end:
         tape = testing.recorded_tape(settings, files or [], start, end, err)
     else:
         tape = testing.simulated_tape(settings.trade.seed, hours)
-    found = testing.run(tape, settings, err, keep)
+    found = testing.run(tape, settings, err, keep, against_paper=against_paper)
     print_either(testing.documented(found), testing.shown(found, settings.trade.reporting_currency), json)

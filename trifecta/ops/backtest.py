@@ -18,6 +18,7 @@ from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy import Connection
 
 from trifecta.capture.replay import replay
 from trifecta.clock import NS_PER_S, SystemClock
@@ -25,12 +26,17 @@ from trifecta.errors import DataError
 from trifecta.scan.snapshot import iso
 from trifecta.settings import Settings
 from trifecta.trade.backtest import recorded
+from trifecta.trade.backtest.divergence import Divergence, compare, span
 from trifecta.trade.backtest.report import Report, report
 from trifecta.trade.backtest.run import Backtest
 from trifecta.trade.backtest.tape import Tape
+from trifecta.trade.requests import portfolio
 from warehouse.lake import Lake
 from warehouse.ledger import Ledger
 from warehouse.sessions import session
+
+MOST_FILLS = 20
+"""Fills of both that are shown on a terminal; `--json` has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +56,21 @@ class Result:
     open_trades: int
     seconds: float
     report: Report
+    divergence: Divergence | None
+    """Of paper from this run, where it was asked for."""
 
     @property
     def ledger_hash(self) -> str:
         return self.report.ledger_hash
 
 
-def run(tape: Tape, settings: Settings, console: Console, keep: Path | None = None) -> Result:
+def run(
+    tape: Tape, settings: Settings, console: Console, keep: Path | None = None, *, against_paper: bool = False
+) -> Result:
     """Trades a tape into a ledger that is removed afterwards, or put at `keep` once it is whole.
+
+    Args:
+        against_paper: compare it with what paper traded in the tape's span.
 
     Raises:
         DataError: the tape is empty, or something is at `keep` already.
@@ -75,10 +88,35 @@ def run(tape: Tape, settings: Settings, console: Console, keep: Path | None = No
             done.run(told)
         with ledger.read() as connection:
             found = report(connection)
-        return _result(tape, settings, done, found, clock.monotonic_s() - started_s)
+            apart = _against(settings, connection, tape) if against_paper else None
+        return _result(tape, settings, done, found, clock.monotonic_s() - started_s, apart)
 
 
-def _result(tape: Tape, settings: Settings, done: Backtest, found: Report, took_s: float) -> Result:
+def _against(settings: Settings, replayed: Connection, tape: Tape) -> Divergence:
+    with Ledger(settings.ledger) as ledger:
+        ledger.migrate()
+        with ledger.read() as paper:
+            return compare(paper, replayed, portfolio(settings), int(tape.ts[0]), int(tape.ts[-1]) + 1)
+
+
+def paper_span(settings: Settings) -> tuple[str, str]:
+    """From a minute before paper's first trade to a minute behind its last.
+
+    Raises:
+        DataError: paper has traded nothing.
+    """
+    with Ledger(settings.ledger) as ledger:
+        ledger.migrate()
+        with ledger.read() as connection:
+            found = span(connection, portfolio(settings))
+    if found is None:
+        raise DataError("paper has traded nothing yet: `trifecta auto on` lets the rule trade")
+    return iso(found[0] - 60 * NS_PER_S), iso(found[1] + 60 * NS_PER_S)
+
+
+def _result(
+    tape: Tape, settings: Settings, done: Backtest, found: Report, took_s: float, apart: Divergence | None
+) -> Result:
     return Result(
         simulated=tape.simulated,
         seed=settings.trade.seed,
@@ -93,6 +131,7 @@ def _result(tape: Tape, settings: Settings, done: Backtest, found: Report, took_
         open_trades=done.open_trades,
         seconds=round(took_s, 2),
         report=found,
+        divergence=apart,
     )
 
 
@@ -166,8 +205,29 @@ def shown(found: Result, currency: str) -> RenderableType:
     parts.append(Text(f"{worth} · maximum drawdown {own.drawdown:.2%} · {found.open_trades} trades still open"))
     if own.refusals:
         parts.append(Text("not traded: " + ", ".join(f"{why} {count}" for why, count in own.refusals[:6]), style="dim"))
+    if found.divergence is not None:
+        parts += _apart(found.divergence, currency)
     parts.append(Text(f"seed {found.seed} · tape {found.tape} · ledger {own.ledger_hash}", style="dim"))
     return Group(*parts)
+
+
+def _apart(found: Divergence, currency: str) -> list[RenderableType]:
+    table = Table(title="\nPAPER AGAINST ITS REPLAY", title_justify="left", box=None, pad_edge=False)
+    for column in ("opportunity", "venue", "symbol", "side", "paper qty", "replay qty", "replay worse by bps"):
+        table.add_column(column, justify="right" if column.endswith(("qty", "bps")) else "left")
+    for one in found.fills[:MOST_FILLS]:
+        worse = "-" if one.worse_bps is None else f"{one.worse_bps:+.2f}"
+        table.add_row(
+            one.opportunity_id, one.venue, one.symbol, one.side, str(one.paper_qty), str(one.replay_qty), worse
+        )
+    mean = "nothing" if found.mean_worse_bps is None else f"{found.mean_worse_bps:+.2f} bps on average"
+    lines = (
+        f"{found.same} trades of both, {len(found.only_paper)} of paper alone, "
+        f"{len(found.only_replay)} of the replay alone",
+        f"of {len(found.fills)} fills {found.same_qty} have the same size; the replay was filled worse by {mean}",
+        f"P&L of what both closed, {currency}: paper {found.paper_pnl:,.2f}, replay {found.replay_pnl:,.2f}",
+    )
+    return [table, *map(Text, lines), Text()]
 
 
 def simulated_tape(seed: int, hours: float) -> Tape:

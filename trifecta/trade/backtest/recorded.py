@@ -66,7 +66,7 @@ def read(connection: duckdb.DuckDBPyConnection, start_ns: int, stop_ns: int) -> 
     markets = connection.execute(_MARKETS, span).fetchall()
     listings, assumed = _listings(connection, markets)
     quotes = connection.execute(_QUOTES, span).fetchnumpy()
-    books = connection.execute(_BOOKS, span).to_arrow_table()
+    books = connection.sql(_BOOKS, params=span).to_arrow_table()
     return Read(_tape(listings, quotes, books), assumed)
 
 

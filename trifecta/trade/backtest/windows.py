@@ -1,9 +1,9 @@
 """Which rows of a tape the scanners must see: those around a moment at which a market may cross another.
 
 Elsewhere a scan finds no route between two venues, whatever the rows before it were, so nothing is lost by leaving them
-out. What the board remembers beyond its newest rows is fed too: the fastest quote so far of each venue, by which it
-tells late ones, and the asset's rows of the last seconds, by which it tells wrong ones. While a route may pay every row
-of any asset is fed, for each of them is a look at which a route may be gone.
+out. What the board knows by then is fed too: the fastest quote so far of each venue, by which it tells late ones, all
+rows of the asset that are young enough to be traded on, and the newest before them of each market, by which it tells
+wrong ones. While a route may pay every row of any asset is fed, for each of them is a look at which it may be gone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from trifecta.clock import NS_PER_S
 from trifecta.scan.board import SETTLE_S
 from trifecta.trade.backtest.tape import Tape
 
-BEFORE_S = SETTLE_S + 2.0
+NEWEST = 3
+"""Rows of each market before those that are young enough, no older than the board looks back."""
 Mask = npt.NDArray[np.bool_]
 
 
@@ -42,8 +43,8 @@ def fed(tape: Tape, max_age_s: float) -> Mask:
     assets = [one.scan.asset for one in tape.listings]
     asset = np.array([assets.index(one) for one in assets])
     hot = may_cross(tape, max_age_s)
-    before, after = round(BEFORE_S * NS_PER_S), round(max_age_s * NS_PER_S)
-    found: Mask = _around(tape.ts, tape.ts_event, asset[tape.listing], venue[tape.listing], hot, before, after)
+    found: Mask = _while_hot(tape.ts, tape.ts_event, venue[tape.listing], hot, round(max_age_s * NS_PER_S))
+    _before_hot(tape.ts, tape.listing, asset, hot, round(max_age_s * NS_PER_S), round(SETTLE_S * NS_PER_S), found)
     return found
 
 
@@ -73,10 +74,10 @@ def _crossing(ts, listing, bids, asks, rivals, max_age):  # type: ignore[no-unty
 
 
 @njit(cache=True)
-def _around(ts, ts_event, asset, venue, hot, before, after):  # type: ignore[no-untyped-def]
+def _while_hot(ts, ts_event, venue, hot, max_age):  # type: ignore[no-untyped-def]
+    """From each hot row until one at which no quote of then is believed any more, and each venue's fastest so far."""
     never = 1 << 62
-    following = np.full(asset.max() + 1, never, np.int64)
-    fastest = np.full(venue.max() + 1, never, np.int64)
+    fastest = np.full(venue.max() + 1 if len(venue) else 1, never, np.int64)
     last, seen_gone = -never, True
     found = hot.copy()
     for row in range(len(ts)):
@@ -84,13 +85,29 @@ def _around(ts, ts_event, asset, venue, hot, before, after):  # type: ignore[no-
             last, seen_gone = ts[row], False
         elif not seen_gone:
             found[row] = True
-            seen_gone = ts[row] - last > after  # the first row at which no quote of then is believed any more
+            seen_gone = ts[row] - last > max_age
         if ts_event[row] > 0 and ts[row] - ts_event[row] < fastest[venue[row]]:
             fastest[venue[row]] = ts[row] - ts_event[row]
             found[row] = True
-    for row in range(len(ts) - 1, -1, -1):
-        if hot[row]:
-            following[asset[row]] = ts[row]
-        if following[asset[row]] - ts[row] <= before:
-            found[row] = True
     return found
+
+
+@njit(cache=True)
+def _before_hot(ts, listing, asset, hot, max_age, looks_back, found):  # type: ignore[no-untyped-def]
+    """Marks in `found` what the board has to know of a hot row's asset when it comes."""
+    never = 1 << 62
+    following = np.full(asset.max() + 1, never, np.int64)
+    left = np.zeros(len(asset), np.int64)
+    for row in range(len(ts) - 1, -1, -1):
+        own = listing[row]
+        if hot[row]:
+            following[asset[own]] = ts[row]
+            for other in range(len(asset)):
+                if asset[other] == asset[own]:
+                    left[other] = NEWEST
+        ahead = following[asset[own]] - ts[row]
+        if ahead <= max_age:
+            found[row] = True
+        elif left[own] > 0 and ahead <= looks_back:
+            found[row] = True
+            left[own] -= 1
