@@ -13,18 +13,19 @@ import numpy as np
 
 from trifecta.clock import NS_PER_S
 from trifecta.decide import auto
-from trifecta.decide.agents import agents, learner
+from trifecta.decide.agents import learner
 from trifecta.errors import PermanentError
 from trifecta.market.events import Book
 from trifecta.scan.arbitrage import ArbitrageScanner
 from trifecta.scan.board import Board
-from trifecta.scan.opportunity import Engine
+from trifecta.scan.chains import ChainScanner
+from trifecta.scan.pool_board import PoolBoard
 from trifecta.scan.scanner import Scanner
 from trifecta.settings import Settings
-from trifecta.trade import requests
 from trifecta.trade.backtest import windows
 from trifecta.trade.backtest.tape import Tape
 from trifecta.trade.backtest.view import TapeBooks, TapeClock, TapePrices
+from trifecta.trade.judging import judges
 from trifecta.trade.trader import Trader
 from warehouse.ledger import Ledger
 
@@ -130,20 +131,21 @@ class Backtest:
         raise PermanentError(f"{self._trader.open_trades} trades do not end: {MOST_STEPS} steps at {ts}")
 
     def _make_scanner(self) -> Scanner:
-        scan = self._settings.scan
-        arbitrage = ArbitrageScanner(Board(one.scan for one in self._tape.listings), scan.arbitrage)
-        return Scanner(arbitrage, {}, self._clock, every_s=scan.cycle_s, simulated=self._tape.simulated)
+        scan, board = self._settings.scan, Board(one.scan for one in self._tape.listings)
+        chains = ChainScanner(board, PoolBoard(), scan.arbitrage)  # no pool is on a tape
+        arbitrage = ArbitrageScanner(board, scan.arbitrage)
+        return Scanner(
+            arbitrage, chains, {}, self._clock, every_s=scan.cycle_s, simulated=self._tape.simulated
+        )  # fmt: skip
 
     def _make_trader(self) -> Trader:
         settings, trade = self._settings, self._settings.trade
-        portfolio = requests.portfolio(settings)
-        judges = agents(self._ledger, portfolio, trade.agents, trade.seed)
         return Trader(
             settings,
             self._ledger,
             self._clock,
             recorded=TapePrices(self._tape, self._clock),
-            judges=dict.fromkeys(Engine, judges),
+            judges=judges(settings, self._ledger),
             learn=learner(trade.agents),
             books=TapeBooks(self._tape, self._clock),
         )

@@ -1,9 +1,9 @@
 """Which rows of a tape the scanners must see: those around a moment at which a market may cross another.
 
 Elsewhere a scan finds no route between two venues, whatever the rows before it were, so nothing is lost by leaving them
-out. What the board knows by then is fed too: the fastest quote so far of each venue, by which it tells late ones, all
-rows of the asset that are young enough to be traded on, and the newest before them of each market, by which it tells
-wrong ones. While a route may pay every row of any asset is fed, for each of them is a look at which it may be gone.
+out. What the board knows by then is fed too: the fastest quote so far of each venue and whatever came just before, by
+which it tells late ones, and the newest rows of the asset at each market, by which it tells wrong ones. While a route
+may pay every row of any asset is fed, for each of them is a look at which it may be gone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from numba import njit
 
 from trifecta.clock import NS_PER_S
-from trifecta.scan.board import SETTLE_S
+from trifecta.scan.board import SETTLE_S, TOLD_S
 from trifecta.trade.backtest.tape import Tape
 
 NEWEST = 3
@@ -44,7 +44,8 @@ def fed(tape: Tape, max_age_s: float) -> Mask:
     asset = np.array([assets.index(one) for one in assets])
     hot = may_cross(tape, max_age_s)
     found: Mask = _while_hot(tape.ts, tape.ts_event, venue[tape.listing], hot, round(max_age_s * NS_PER_S))
-    _before_hot(tape.ts, tape.listing, asset, hot, round(max_age_s * NS_PER_S), round(SETTLE_S * NS_PER_S), found)
+    just_before = round(max(max_age_s, TOLD_S) * NS_PER_S)
+    _before_hot(tape.ts, tape.listing, asset, hot, just_before, round(SETTLE_S * NS_PER_S), found)
     return found
 
 
@@ -93,21 +94,20 @@ def _while_hot(ts, ts_event, venue, hot, max_age):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True)
-def _before_hot(ts, listing, asset, hot, max_age, looks_back, found):  # type: ignore[no-untyped-def]
-    """Marks in `found` what the board has to know of a hot row's asset when it comes."""
+def _before_hot(ts, listing, asset, hot, just_before, looks_back, found):  # type: ignore[no-untyped-def]
+    """Marks in `found` what the board has to know when a hot row comes."""
     never = 1 << 62
-    following = np.full(asset.max() + 1, never, np.int64)
+    next_hot, following = never, np.full(asset.max() + 1, never, np.int64)
     left = np.zeros(len(asset), np.int64)
     for row in range(len(ts) - 1, -1, -1):
         own = listing[row]
         if hot[row]:
-            following[asset[own]] = ts[row]
+            next_hot = following[asset[own]] = ts[row]
             for other in range(len(asset)):
                 if asset[other] == asset[own]:
                     left[other] = NEWEST
-        ahead = following[asset[own]] - ts[row]
-        if ahead <= max_age:
+        if next_hot - ts[row] <= just_before:
             found[row] = True
-        elif left[own] > 0 and ahead <= looks_back:
+        elif left[own] > 0 and following[asset[own]] - ts[row] <= looks_back:
             found[row] = True
             left[own] -= 1
