@@ -19,8 +19,8 @@ from rich.table import Table
 from tests.bench.measure import Verdict, run
 
 BENCHES = (
-    "decoding", "replaying", "books", "orderflow", "landing", "scanning", "finding", "trading", "sidecar_http",
-    "serving", "training", "system", "pages", "together",
+    "decoding", "replaying", "books", "orderflow", "landing", "scanning", "finding", "watching", "trading",
+    "sidecar_http", "serving", "training", "system", "pages", "together",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from trifecta.scan.arbitrage import ArbitrageScanner
 from trifecta.scan.board import Board, Doubt
 from trifecta.scan.opportunity import ArbitragePlan, Opportunity, RouteType, Verdict, decode, encode
 from trifecta.scan.routes import best_cycle, crossing, walk
+from trifecta.scan.running import compared
 from trifecta.scan.terms import Terms
-from trifecta.settings import ArbitrageSettings
+from trifecta.settings import ArbitrageSettings, load
 
 NOW = 1_700_000_000_000_000_000
 MS = 1_000_000
@@ -191,12 +193,12 @@ def _fits(amount: float, rates: np.ndarray, rooms: np.ndarray) -> bool:
     return bool(float(taken @ rates[0]) <= rooms[1].sum())
 
 
-@given(st.integers(0, 2**32 - 1))
+@given(st.integers(1, 11), st.integers(0, 2**32 - 1))
 @settings(max_examples=60, deadline=None)
-def test_crossing_is_found_exactly_where_it_is(seed: int) -> None:
+def test_crossing_is_found_exactly_where_it_is(venues: int, seed: int) -> None:
     random = np.random.default_rng(seed)
-    bid, ask = random.uniform(0.9, 1.0, (5, 9)), random.uniform(0.98, 1.1, (5, 9))
-    seen = random.integers(0, 3, (5, 9))
+    bid, ask = random.uniform(0.9, 1.0, (venues, 9)), random.uniform(0.98, 1.1, (venues, 9))
+    seen = random.integers(0, 3, (venues, 9))
     highest, lowest = np.where(seen >= 1, bid, 0).max(axis=0), np.where(seen >= 1, ask, 9).min(axis=0)
     wanted = np.flatnonzero(highest > lowest).tolist()
     assert crossing(bid, ask, seen, 1).tolist() == wanted
@@ -261,3 +263,8 @@ def test_a_book_not_to_be_believed_matches_nothing() -> None:
     made = board((BINANCE, 60_000), (KRAKEN, 60_600))
     made.forget("sim_kraken", "BTC/USDT")
     assert not ArbitrageScanner(made, SETTINGS).scan(NOW)
+
+
+def test_a_perpetual_is_never_compared_with_what_is_delivered(tmp_path: Path) -> None:
+    found = compared(load(data_dir=tmp_path))
+    assert {"sim_binance", "sim_kraken", "sim_coinbase", "sim_okx"} == set(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,12 +21,13 @@ MAX_ROWS = 100_000
 
 
 class Chronicle:
-    """Notes changes from snapshot to snapshot; `flush` commits them. One thread notes, one flushes."""
+    """Notes changes from snapshot to snapshot; `flush` commits them. One thread notes, any may flush."""
 
     def __init__(self) -> None:
         self.given_up = 0
         self._rows: list[dict[str, Any]] = []
         self._shown: dict[str, Opportunity] = {}
+        self._flushing = threading.Lock()  # a flush that was cancelled goes on in its thread
 
     def note(self, snapshot: Snapshot) -> None:
         """Adds a row for each opportunity that is new, has another verdict, or is there no more."""
@@ -44,6 +46,10 @@ class Chronicle:
 
     def flush(self, lake: Lake) -> int:
         """Commits what was noted; returns how many rows. What the lake refuses is kept for the next time."""
+        with self._flushing:
+            return self._flush(lake)
+
+    def _flush(self, lake: Lake) -> int:
         rows = list(self._rows)  # more may be noted meanwhile
         if not rows:
             return 0

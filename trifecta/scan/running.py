@@ -26,6 +26,7 @@ from trifecta.scan.scanner import Finder, Scanner
 from trifecta.scan.snapshot import Snapshot
 from trifecta.scan.terms import Terms
 from trifecta.settings import Market, Settings
+from trifecta.venues import venue as venue_of
 from warehouse.lake import Lake
 
 FLUSH_S = 5.0
@@ -157,7 +158,7 @@ class Scanning:
 
     async def _follow_listing(self) -> None:
         """Makes the board anew where the lake tells of other instruments or other terms."""
-        venues = [self._settings.source(name) for name, venue in self._settings.venues.items() if venue.enabled]
+        venues = compared(self._settings)
         while True:
             try:
                 found = await asyncio.to_thread(listed, self._lake, venues)
@@ -178,3 +179,9 @@ class Scanning:
                 await asyncio.to_thread(self._chronicle.flush, self._lake)
             except Exception as error:
                 logger.warning("opportunities were not stored, they are kept: {}", error)
+
+
+def compared(settings: Settings) -> list[str]:
+    """Sources whose prices are compared: each enabled venue that delivers what is bought there."""
+    enabled = [name for name, venue in settings.venues.items() if venue.enabled]
+    return [settings.source(name) for name in enabled if venue_of(name).delivers]

@@ -60,12 +60,15 @@ class Scanner:
         """Puts a quote on the board."""
         self._quotes += 1
         bid, ask = (quote.bid, quote.bid_qty), (quote.ask, quote.ask_qty)
-        self.board.take_best(quote.venue, quote.symbol, quote.ts_event, quote.ts_recv, bid, ask)
+        if quote.venue in self.board.venues:  # not those of terminals and perpetuals, which are no market of assets
+            self.board.take_best(quote.venue, quote.symbol, quote.ts_event, quote.ts_recv, bid, ask)
         for finder in self._finders.values():
             finder.take(quote)
 
     def take_book(self, book: Book) -> None:
         """Puts a book on the board, or takes one off that is not to be believed."""
+        if book.venue not in self.board.venues:
+            return
         if book.bids and book.asks:
             self.board.take(book.venue, book.symbol, book.ts_event, book.ts_recv, book.bids, book.asks)
         else:

@@ -19,6 +19,7 @@ connection asked for them. Formats: Binance's public API documentation, "WebSock
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
@@ -358,7 +359,9 @@ def _binance(name: str, rest_url: str, stream_url: str) -> Venue:
 
 
 SPOT = _binance("binance", "https://api.binance.com/api", "wss://stream.binance.com:9443/stream")
-USDM = _binance("binance_usdm", "https://fapi.binance.com/fapi", "wss://fstream.binance.com/stream")
+USDM = replace(
+    _binance("binance_usdm", "https://fapi.binance.com/fapi", "wss://fstream.binance.com/stream"), delivers=False
+)
 COINM = _binance("binance_coinm", "https://dapi.binance.com/dapi", "wss://dstream.binance.com/stream")
 
 

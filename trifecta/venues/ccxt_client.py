@@ -19,7 +19,7 @@ from loguru import logger
 
 from trifecta.clock import NS_PER_MS, Clock
 from trifecta.errors import SettingsError, VenueError, VenueRefusedError
-from trifecta.venues import unified
+from trifecta.venues import second_clock, unified
 from trifecta.venues.listings import Listing, Network
 
 Frame = tuple[int, bytes]  # receive time ns, payload
@@ -109,15 +109,25 @@ class CcxtClient:
         return self._clock.now_ns(), unified.wrap("instruments", data=list(self.listings.values()))
 
     async def time(self) -> Frame:
-        """The venue's clock, with the time of the request."""
-        sent = self._clock.now_ns()
-        answer = await self._ask("time", self._exchange.fetch_time)
-        return self._clock.now_ns(), unified.wrap("time", data={"serverTime": int(answer)}, sent=sent)
+        """The venue's clock, with the time of the request; where it tells whole seconds, as if one had told it all."""
+        if self.venue in _WHOLE_SECONDS:
+            found = await second_clock.measure(self._second, self._clock, asyncio.sleep)
+            received = self._clock.now_ns()
+            sent = received - found.width
+            told_ms = (received - found.width // 2 + found.offset) // NS_PER_MS
+        else:
+            sent = self._clock.now_ns()
+            told_ms = int(await self._ask("time", self._exchange.fetch_time))
+            received = self._clock.now_ns()
+        return received, unified.wrap("time", data={"serverTime": told_ms}, sent=sent)
+
+    async def _second(self) -> int:
+        return int(await self._ask("time", self._exchange.fetch_time)) // 1000
 
     @property
     def tells_time(self) -> bool:
-        """Whether its clock can be measured: whole seconds are not enough."""
-        return bool(self._exchange.has.get("fetchTime")) and self.venue not in _WHOLE_SECONDS
+        """Whether its clock can be measured."""
+        return bool(self._exchange.has.get("fetchTime"))
 
     async def trades(self, symbol: str, first_id: int, last_id: int) -> tuple[list[Frame], int]:
         """A frame with what the venue's newest trades hold of a span, and the id behind the span: it gives no older."""

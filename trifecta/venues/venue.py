@@ -106,6 +106,9 @@ class Venue:
     trades_follow: bool = True
     """Whether the ids of a symbol's trades follow each other without a hole, so that a hole is a gap."""
 
+    delivers: bool = True
+    """Whether what is bought there is the asset itself; a perpetual is a bet on it that no other venue takes."""
+
     reads_frames: bool = True
     """Whether its own frames are understood; else only what ccxt makes of them."""
 
