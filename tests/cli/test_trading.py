@@ -6,11 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import pytest
 from typer.testing import Result
 
 from tests.agents.life import Life, forex
 from tests.trade.trading import KRAKEN, floor
 from trifecta.decide import halt
+from trifecta.lock import FolderLock
+from trifecta.ops import executing
 from trifecta.settings import Settings
 from warehouse.ledger import Ledger
 
@@ -84,3 +87,36 @@ def test_a_report_tells_what_was_earned_to_people_scripts_and_pages(
     assert page.read_text().startswith("<!doctype html>")
     refused = run("report", "--portfolio", "papre")
     assert (refused.exit_code, "expected one of live, paper, stochastic" in refused.output) == (1, True)
+
+
+def test_execution_by_rule_is_off_and_wants_a_reason(run: Run) -> None:
+    assert "execution by rule is off" in run("auto").output
+    assert run("auto", "on").exit_code == 1
+    assert run("auto", "sometimes", "why").exit_code == 2
+    assert "execution by rule is on: EXECUTE verdicts" in run("auto", "on", "tried").output.replace("\n", " ")
+    assert msgspec.json.decode(run("auto", "--json").stdout)["reason"] == "tried"
+
+
+def test_nobody_is_there_to_confirm(run: Run) -> None:
+    assert run("execute", "arbitrage-a").exit_code == 2
+
+
+def test_a_request_without_a_trader_is_pending_and_the_same_when_repeated(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executing, "WAIT_S", 0.0)
+    first, again = (run("execute", "arbitrage-a", "--yes", "--json") for _ in range(2))
+    told = msgspec.json.decode(first.stdout)
+    assert (first.exit_code, told["verdict"]) == (1, "pending")
+    assert msgspec.json.decode(again.stdout)["request_id"] == told["request_id"]
+    assert "no trader runs" in first.stderr
+
+
+def test_two_traders_never_share_a_data_folder(run: Run, settings: Settings) -> None:
+    folder = settings.data_dir / "trade"
+    folder.mkdir(parents=True)
+    lock = FolderLock(folder)
+    done = run("trade")
+    lock.release()
+    assert done.exit_code == 1
+    assert "is being written by process" in done.stderr.replace("\n", " ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -32,6 +32,7 @@ from trifecta.scan.opportunity import (
 from trifecta.settings import RiskSettings, Settings, TradeSettings
 from trifecta.trade.audit import audit
 from trifecta.trade.floor import Price
+from trifecta.trade.gateways.gateway import Gateway
 from trifecta.trade.governor import Judges
 from trifecta.trade.trader import Trader
 from warehouse.ledger import Ledger
@@ -102,13 +103,14 @@ class Pit:
 
 def pit(
     ledger: Ledger, *, now_ns: int = NOW, limits: RiskSettings = LOOSE, judges: Judges | None = None,
-    learn: Learn = learn_nothing, record: Record | None = None, known: Sequence[Terms] = (HERE, THERE), **trade: Any,
+    learn: Learn = learn_nothing, record: Record | None = None, known: Sequence[Terms] = (HERE, THERE),
+    gateways: Mapping[str, Gateway] | None = None, **trade: Any,
 ) -> Pit:  # fmt: skip
     """An open trader on `ledger`, with a book at both venues."""
     chosen = TradeSettings(**{"latency_ms": 50, **trade})
     settings = Settings(risk=limits, trade=chosen)
     clock, kept = ManualClock(now_ns), record or Record()
-    trader = Trader(settings, ledger, clock, recorded=kept, judges=judges, learn=learn)
+    trader = Trader(settings, ledger, clock, recorded=kept, judges=judges, learn=learn, gateways=gateways)
     trader.enlist(known)
     trader.open()
     return Pit(ledger, settings, clock, kept, trader)

@@ -166,3 +166,9 @@ class Floor:
 def exact(told: float) -> Decimal:
     """A float of the scanners as the decimal it is written as."""
     return Decimal(repr(float(told)))
+
+
+def came_to_nothing(orders: Sequence[Order], now_ns: int) -> bool:
+    """Whether the last exit or unwinding was not filled at all, so lately that the next one waits."""
+    last = next((one for one in reversed(orders) if one.reduces), None)
+    return last is not None and not last.filled_qty and now_ns < (last.done_at or 0) + RETRY_NS

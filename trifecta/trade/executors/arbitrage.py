@@ -23,7 +23,7 @@ from trifecta.market.orders import Draft, Fill, Liquidity, Order, OrderError, Or
 from trifecta.scan.opportunity import ArbitragePlan, Leg, Opportunity, RouteType
 from trifecta.trade.executors.chain import Chain
 from trifecta.trade.executors.handing import handed_on
-from trifecta.trade.floor import POLL_NS, RETRY_NS, Floor, Trade, exact
+from trifecta.trade.floor import POLL_NS, RETRY_NS, Floor, Trade, came_to_nothing, exact
 from trifecta.trade.valuing import UntradableError
 
 _DAY_S = Decimal(86_400)
@@ -71,8 +71,7 @@ class Arbitrage:
         if _living(orders):
             return now_ns + POLL_NS
         if unwinding is not None:
-            tried = [one for one in orders if one.reduces]
-            if tried and not tried[-1].filled_qty and now_ns < (tried[-1].done_at or 0) + RETRY_NS:
+            if came_to_nothing(orders, now_ns):
                 return now_ns + RETRY_NS
             refused = self._floor.follow(trade, unwinding, "unwind")
             logger.warning("{} {} {} are unwound {}", unwinding.side, unwinding.qty, unwinding.terms.symbol, refused)

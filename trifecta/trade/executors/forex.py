@@ -19,7 +19,7 @@ from trifecta.scan.opportunity import ForexPlan, Opportunity, Side
 from trifecta.trade import catalogue, exits
 from trifecta.trade.books import Seen
 from trifecta.trade.exits import Exit
-from trifecta.trade.floor import POLL_NS, RETRY_NS, Floor, Trade, exact
+from trifecta.trade.floor import POLL_NS, RETRY_NS, Floor, Trade, came_to_nothing, exact
 from trifecta.trade.valuing import UntradableError
 
 _IDLE_NS = 2**62  # until a quote calls
@@ -78,6 +78,8 @@ class Forex:
             return None
         if self._floor.dice is not None:
             return self._end_by_dice(trade, plan, held, orders)
+        if came_to_nothing(orders, now_ns):
+            return now_ns + RETRY_NS
         best = self._floor.books.best(plan.venue, plan.symbol)
         if best is None:
             return _IDLE_NS
