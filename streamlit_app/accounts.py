@@ -11,6 +11,10 @@ from sqlalchemy import Select, Table, desc, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from streamlit_app.reading import settings
+from trifecta.clock import SystemClock
+from trifecta.errors import PermanentError
+from trifecta.trade import performance
+from trifecta.trade.performance import Performance
 from warehouse.errors import WarehouseError
 from warehouse.ledger import (
     Ledger,
@@ -124,6 +128,23 @@ def behind(decision: str) -> dict[str, pd.DataFrame]:
         "orders": rows(select(orders).where(orders.c.decision_id == decision).order_by(orders.c.intended_at)),
         "fills": rows(select(fills).where(fills.c.client_order_id.in_(own_orders)).order_by(fills.c.id)),
     }
+
+
+def performance_of(portfolio: str) -> Performance:
+    """What the portfolio earned, by the same computation as `trifecta report`.
+
+    Raises:
+        LedgerAwayError: the ledger cannot be read, or does not add up.
+    """
+    terms = settings().trade.reporting_currency, settings().risk.timezone, SystemClock().now_ns()
+    try:
+        with ledger().read() as connection:
+            return performance.of(connection, portfolio, *terms)
+    except (SQLAlchemyError, WarehouseError) as error:
+        ledger().close()
+        raise LedgerAwayError(f"the ledger cannot be read ({type(error).__name__})") from error
+    except PermanentError as error:
+        raise LedgerAwayError(str(error)) from error
 
 
 def risk_of(portfolio: str) -> pd.DataFrame:

@@ -110,6 +110,7 @@ def _prepare(one: dict[str, Any]) -> None:
     answer = sidecar().post(f"/opportunities/{one['id']}/execute")
     if not frame.trouble(answer):
         st.session_state["pending"] = (one, answer)
+        st.session_state.pop("executed", None)
         st.rerun()
 
 

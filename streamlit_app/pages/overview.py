@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from streamlit_app import accounts, figures, frame
 from streamlit_app.frame import Instrument
-from streamlit_app.reading import reader, sidecar
+from streamlit_app.reading import reader, settings, sidecar
+from trifecta.ops.alerts.facts import failed_flows
 
 MINUTES = 15
-_GAPS = "select count(*) as gaps from gaps where status <> 'filled' and date >= current_date - 7"
+Light = tuple[Literal["green", "orange", "red", "blue", "gray"], str, str]
+"""Colour, icon and words."""
+_GAPS = """
+    select count(*) filter (where status = 'open') as open, count(*) filter (where status = 'lost') as lost
+    from gaps where date >= current_date - 7
+"""
 HOURS = 6
 
 _SECONDS = """
@@ -68,18 +74,19 @@ def main() -> None:
 
 @st.fragment(run_every=2 * frame.CHART_S)
 def _system() -> None:
-    """Feeds, gaps, model, trading and equity, a light each."""
+    """Feeds, gaps, model, trading, flows and equity, a light each."""
     health, halt = sidecar().get("/health"), sidecar().get("/halt")
     feeds = health.get("feeds", [])
     fresh = sum(feed["fresh"] for feed in feeds)
-    gaps = int(reader().read(_GAPS)["gaps"].iloc[0])
+    gaps = reader().read(_GAPS).iloc[0]
     serving = sidecar().get("/model/status").get("serving", [])
     models = sum(one["source"] == "model" for one in serving)
-    lights = [
+    lights: list[Light] = [
         ("green" if fresh == len(feeds) and feeds else "red", "sensors", f"{fresh} of {len(feeds)} feeds fresh"),
-        ("orange" if gaps else "green", "broken_image", f"{gaps} gaps not repaired"),
+        _gaps(int(gaps["open"]), int(gaps["lost"])),
         ("green" if models else "blue", "model_training", f"{models} of {len(serving)} ranges told by a model"),
         ("red" if halt.get("halted") else "green", "front_hand", "HALTED" if halt.get("halted") else "trading allowed"),
+        _flows(),
         _equity(),
     ]
     with st.container(horizontal=True):
@@ -87,7 +94,22 @@ def _system() -> None:
             st.badge(text, icon=f":material/{icon}:", color=colour)
 
 
-def _equity() -> tuple[str, str, str]:
+def _gaps(waiting: int, lost: int) -> Light:
+    """A gap that can still be repaired, and one that the venue no longer tells."""
+    if waiting:
+        return "orange", "broken_image", f"{waiting} gaps being repaired"
+    return ("gray", "broken_image", f"no gap open, {lost} lost") if lost else ("green", "broken_image", "no gap")
+
+
+def _flows() -> Light:
+    """Scheduled flows whose newest run did not complete."""
+    failed = failed_flows(settings().run_dir)
+    if failed:
+        return "red", "schedule", ", ".join(f"{name} {how.lower()}" for name, how in failed.items())
+    return "green", "schedule", "flows well"
+
+
+def _equity() -> Light:
     """The newest equity of the first portfolio."""
     try:
         known = accounts.portfolios()

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from streamlit_app import accounts, figures, frame
+from trifecta.trade.performance import Group
 
 _TIME = st.column_config.DatetimeColumn("time, UTC", format="MMM D HH:mm:ss")
 
@@ -24,7 +25,7 @@ def main() -> None:
         _equity(portfolio)
         left, right = st.columns(2)
         with left:
-            _by_engine(portfolio)
+            _by_engine_and_venue(portfolio)
         with right:
             _outcomes(portfolio)
         _trades(portfolio)
@@ -68,28 +69,43 @@ def _equity(portfolio: str) -> None:
     figures.show(figure, f"equity-{portfolio}", f"Equity and drawdown of {portfolio}")
 
 
-@st.fragment(run_every=frame.CHART_S)
-def _by_engine(portfolio: str) -> None:
-    st.subheader("By engine")
-    closed = accounts.trades_of(portfolio).dropna(subset=["pnl"])
-    if closed.empty:
-        frame.nothing("No decision is closed yet", "One is, once its orders are done and its positions flat.")
+@st.fragment(run_every=2 * frame.CHART_S)
+def _by_engine_and_venue(portfolio: str) -> None:
+    try:
+        told = accounts.performance_of(portfolio)
+    except accounts.LedgerAwayError as error:
+        st.error(str(error), icon=":material/database_off:")
         return
-    told = closed.groupby(["engine", "fill_model"])["pnl"].agg(
-        earned="sum", trades="count", won=lambda pnl: (pnl > 0).mean(), worst="min"
-    )
-    st.dataframe(
-        told.reset_index(),
-        hide_index=True,
-        width="stretch",
-        column_config={
-            "earned": st.column_config.NumberColumn(format="%+.2f"),
-            "won": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
-            "worst": st.column_config.NumberColumn("worst trade", format="%+.2f"),
-        },
-    )
-    if (closed["fill_model"] == "stochastic").any():
+    for title, groups in (("By engine", told.engines), ("By venue", told.venues)):
+        st.subheader(title)
+        if not groups:
+            frame.nothing("Nothing was traded yet", "Profit and fees appear here as they are booked.")
+            continue
+        st.dataframe([_row(group) for group in groups], hide_index=True, width="stretch", column_config=_GROUPS)
+    st.caption(f"In {told.currency}. Sharpe and Sortino: {told.course.ratios.told}.")
+    if any("STOCHASTIC" in label for label in told.labels):
         st.caption("`stochastic` fills are drawn by chance: their profit says nothing about a market.")
+
+
+def _row(group: Group) -> dict[str, object]:
+    return {
+        "name": group.name or "–",
+        "earned": float(group.pnl),
+        "fees": float(group.fees),
+        "trades": group.trades.count,
+        "won": group.trades.win_rate,
+        "profit factor": group.trades.profit_factor,
+        "how": group.mark,
+    }
+
+
+_GROUPS = {
+    "earned": st.column_config.NumberColumn(format="%+.2f", help="realised and unrealised, after fees"),
+    "fees": st.column_config.NumberColumn(format="%+.2f"),
+    "won": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
+    "profit factor": st.column_config.NumberColumn(format="%.2f"),
+    "how": st.column_config.TextColumn(help="what must be known of these figures"),
+}
 
 
 @st.fragment(run_every=frame.CHART_S)

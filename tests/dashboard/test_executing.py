@@ -23,6 +23,7 @@ SETTINGS = {
     "TRIFECTA_VENUES__KRAKEN__SYMBOLS": '["BTC/USDT"]',
     **{f"TRIFECTA_VENUES__{name}__ENABLED": "false" for name in ("BINANCE_USDM", "COINBASE", "OKX")},
     "TRIFECTA_FORECAST__DEFAULT_SYMBOL": "BTCUSDT",
+    "TRIFECTA_MT5__ENABLED": "false",
     "TRIFECTA_TRADE__TRANSFER_S": "1",
     "TRIFECTA_TRADE__MARK_S": "1",
     "TRIFECTA_RISK__POSITION_SHARE": "1",
@@ -31,6 +32,7 @@ SETTINGS = {
 }
 DISLOCATION = {"exchange": "kraken", "symbol": "BTC/USDT", "bps": 150.0, "duration_s": 400.0}
 PATIENCE_MS = 120_000
+ATTEMPTS = 10
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +61,7 @@ def test_a_click_becomes_fills_and_equity_moves(browser: Browser, trading: Syste
     page = tab.page
     page.goto(trading.dashboard)
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Opportunities", exact=True).click()
-    page.get_by_role("button", name="Execute").first.click(timeout=PATIENCE_MS)
-    expect(page.get_by_role("button", name="Confirm")).to_be_visible()
-    tab.shot("opportunities_confirm")
-    page.get_by_role("button", name="Confirm").click()
-    expect(page.get_by_text("approved", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    assert any(_executed(tab) for _ in range(ATTEMPTS))
     tab.shot("opportunities_executed")
     page.get_by_role("link", name="See it in Performance").click()
     _shows_the_trade(page)
@@ -77,9 +75,25 @@ def test_a_click_becomes_fills_and_equity_moves(browser: Browser, trading: Syste
     assert (tab.complaints, tab.foreign) == ([], [])
 
 
+def _executed(tab: Watched) -> bool:
+    """Both steps. A gap that closed in between, or a word that grew old meanwhile, is told, and trades nothing."""
+    page = tab.page
+    page.get_by_role("button", name="Execute").first.click(timeout=PATIENCE_MS)
+    expect(page.get_by_role("button", name="Confirm")).to_be_visible(timeout=PATIENCE_MS)
+    tab.shot("opportunities_confirm")
+    page.get_by_role("button", name="Confirm").click()
+    approved = page.get_by_text("approved", exact=True)
+    refused = page.get_by_text(re.compile("^(refused|skipped|gone)$")).or_(page.get_by_test_id("stAlert"))
+    expect(approved.or_(refused).first).to_be_visible(timeout=PATIENCE_MS)
+    return approved.count() == 1
+
+
 def _shows_the_trade(page: Page) -> None:
     expect(page.get_by_role("heading", name="Performance", level=1)).to_be_visible()
     earned = page.get_by_test_id("stMetric").filter(has_text="Earned").get_by_test_id("stMetricValue")
     expect(earned).to_have_text(re.compile(r"[+-]\d"), timeout=PATIENCE_MS)
     expect(earned).not_to_have_text("+0.00", timeout=PATIENCE_MS)
+    for title in ("By engine", "By venue"):
+        expect(page.get_by_text(title)).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_test_id("stException")).to_have_count(0)
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
