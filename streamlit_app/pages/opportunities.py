@@ -108,10 +108,13 @@ def _age_s(one: dict[str, Any], now: str) -> float:
 def _prepare(one: dict[str, Any]) -> None:
     """The first step: the sidecar gives a word that confirms this one opportunity for a few seconds."""
     answer = sidecar().post(f"/opportunities/{one['id']}/execute")
-    if not frame.trouble(answer):
+    for key in ("pending", "executed"):
+        st.session_state.pop(key, None)
+    if "error" in answer:
+        st.session_state["executed"] = answer
+    else:
         st.session_state["pending"] = (one, answer)
-        st.session_state.pop("executed", None)
-        st.rerun()
+    st.rerun()
 
 
 def _confirm(one: dict[str, Any], answer: dict[str, Any]) -> None:
