@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, TimeoutError, expect
+from playwright.sync_api import Browser, Error, Page, expect
 from sqlalchemy import select
 
 from tests.dashboard.browser import Watched, browser_here
@@ -84,7 +84,7 @@ def _executed(tab: Watched) -> bool:
     try:
         page.get_by_role("button", name="Execute").first.click(timeout=PATIENCE_MS)
         confirm.click()
-    except TimeoutError:  # it ended under the finger
+    except Error:  # it ended under the finger
         return False
     approved = page.get_by_text("approved", exact=True)
     refused = page.get_by_text(re.compile("^(refused|skipped|gone)$")).or_(page.get_by_test_id("stAlert"))
