@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from loguru import logger
+
 from tests.bench.measure import Verdict
 from tests.trade.pit import Pit, pit, signal
 from tests.trade.trading import BTC, LOOSE, Floor, floor
@@ -31,6 +33,7 @@ WARM_UP = 50
 
 def measure(*, quick: bool) -> list[Verdict]:
     trades = 300 if quick else 2_000
+    logger.disable("trifecta")  # a line a trade, which a process writes to its log and a bench to the terminal
     with tempfile.TemporaryDirectory() as folder:
         proposals, disk_ms = _measured(Path(folder) / "proposals", trades, _of_proposals)
         opportunities, _ = _measured(Path(folder) / "opportunities", trades, _of_opportunities)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -15,7 +16,9 @@ from trifecta.decide import auto, halt
 from trifecta.decide.judge import Closed, Context, Judgement
 from trifecta.errors import DataError
 from trifecta.scan.opportunity import ArbitragePlan, Engine, Opportunity, RouteType, Verdict
+from trifecta.settings import Settings, TradeSettings
 from trifecta.trade import requests
+from trifecta.trade.judging import judges
 from warehouse.ledger import Ledger, decision_stages, decisions, execution_requests, orders, outcomes
 
 HOUR_S = 3600
@@ -252,3 +255,20 @@ def test_a_request_that_nobody_answered_in_time_trades_nothing(ledger: Ledger) -
     told = requests.reply(ledger, asked)
     assert (told.verdict, own.rows(decisions)) == ("gone", [])
     assert "the trader was away" in told.reason
+
+
+def test_forecasts_are_asked_before_what_outcomes_taught(ledger: Ledger, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, trade=TradeSettings(seed=7))
+    own = pit(ledger, judges=judges(settings, ledger))
+    own.quote(1.0999, 1.1)
+    _market(own)
+    own.trader.offer([signal(own), two_hop(own)])
+    assert [own.trader.execute(name, "test").verdict for name in ("forex-f", "arbitrage-a")] == ["approved"] * 2
+    stages = sorted(own.rows(decision_stages), key=lambda stage: stage.seq)
+    asked = {engine: [one.stage for one in stages if one.decision_id == decision] for engine, decision in (
+        (row.engine, row.id) for row in own.rows(decisions)
+    )}  # fmt: skip
+    assert asked == {
+        "forex": ["proposal", "direction", "regime", "agent", "risk"],
+        "arbitrage": ["proposal", "regime", "agent", "risk"],
+    }

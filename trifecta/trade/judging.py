@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from trifecta.decide.agents import agents
+from trifecta.decide.direction import DirectionJudge
 from trifecta.scan.opportunity import Engine
 from trifecta.settings import Settings
 from trifecta.trade.governor import Judges
 from trifecta.trade.requests import portfolio
+from warehouse.lake import Lake
 from warehouse.ledger import Ledger
 
 
@@ -14,4 +16,5 @@ def judges(settings: Settings, ledger: Ledger) -> Judges:
     """The judges of the portfolio that these settings trade."""
     trade = settings.trade
     learned = agents(ledger, portfolio(settings), trade.agents, trade.seed)
-    return dict.fromkeys(Engine, learned)
+    directions = DirectionJudge(Lake(settings.lake), ledger, settings.data_dir)
+    return {**dict.fromkeys(Engine, learned), Engine.FOREX: (directions, *learned)}
