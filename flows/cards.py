@@ -31,7 +31,7 @@ def training_table(results: Iterable[Result]) -> str:
     for one in results:
         job, record = one.job, one.record
         verdict = "not trained" if record is None else str(record.status)
-        why = one.problem if record is None else f"{record.version}: {record.reason}"
+        why = one.problem if record is None else f"{record.version}: {one.lost or record.reason}"
         lines.append(f"| {job.venue} {job.symbol} | {job.horizon_s} s | {job.network} | {verdict} | {_cell(why)} |")
     return "\n".join(lines)
 

@@ -22,7 +22,7 @@ from flows.retry import STEP
 from trifecta.clock import NS_PER_S, SystemClock
 from trifecta.errors import DataError
 from trifecta.forecast import folders, registry
-from trifecta.forecast.registry import Record, Status
+from trifecta.forecast.registry import Key, Record, Status
 from trifecta.forecast.training import Job
 from trifecta.forecast.training import train as fit
 from trifecta.forecast.tuning import best
@@ -45,6 +45,8 @@ class Result:
     record: Record | None = None
     card: str = ""
     problem: str = ""
+    lost: str = ""
+    """How the champion of today did better at the same origins."""
 
 
 def jobs(settings: Settings, venue: str, symbol: str, horizon_s: int, network: str) -> list[Job]:
@@ -77,17 +79,20 @@ def clear(settings: Settings, ledger: Ledger) -> list[Record]:
 async def train_one(settings: Settings, ledger: Ledger, job: Job, tell: Tell) -> Result:
     """Too little data is an answer, not a failure: the result says how much is missing."""
     models = settings.data_dir / "models"
+    champion = registry.serving(ledger, settings.data_dir, Key(job.venue, job.symbol, job.horizon_s))
+    lake, clock = Lake(settings.lake), SystemClock()
     try:
-        trained = await asyncio.to_thread(fit, job, Lake(settings.lake), models, SystemClock(), on_step=tell)
+        trained = await asyncio.to_thread(fit, job, lake, models, clock, on_step=tell, champion=champion)
     except DataError as error:
         return Result(job, problem=str(error))
     record = registry.register(ledger, settings.data_dir, trained.version, SystemClock().now_ns())
-    return Result(job, record, card(trained.version.folder))
+    lost = str(trained.duel) if trained.duel is not None and trained.duel.lost else ""
+    return Result(job, record, card(trained.version.folder), lost=lost)
 
 
 @task(task_run_name="promote {record.version}", **STEP)
 def promote(settings: Settings, ledger: Ledger, record: Record) -> Record:
-    """Lets it serve: it passed its gate, on newer data than the champion was judged on."""
+    """Lets it serve: it passed its gate, and the champion of today did no better at the same origins."""
     reason = "passed its gate: " + "; ".join(record.metrics.reasons)
     return registry.promote(ledger, settings.data_dir, record.version, SystemClock().now_ns(), reason=reason)
 
@@ -120,7 +125,8 @@ async def train(venue: str = "", symbol: str = "", horizon_s: int = 0, network: 
                 results.append(made)
                 if made.record is None:
                     continue
-                if settings.forecast.promote == "auto" and made.record.status is Status.CHALLENGER:
+                passed = made.record.status is Status.CHALLENGER and not made.lost
+                if settings.forecast.promote == "auto" and passed:
                     promote(settings, ledger, made.record)
                 await show(f"model-card-{job.symbol}-{job.horizon_s}".lower(), made.card, made.record.version)
     await show("training", training_table(results), "What was trained, and why what was not")
@@ -136,4 +142,6 @@ def told(results: list[Result]) -> str:
     passed = sum(record.metrics.passed for record in made)
     problem = next((result.problem for result in results if result.problem), "")
     lacking = f"; {len(results) - len(made)} not trained, the first because {problem}" if problem else ""
-    return f"{len(made)} trained, {passed} passed the gate{lacking}"
+    behind = sum(bool(result.lost) for result in results)
+    beaten = f", {behind} behind the champion" if behind else ""
+    return f"{len(made)} trained, {passed} passed the gate{beaten}{lacking}"

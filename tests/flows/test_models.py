@@ -31,7 +31,9 @@ from trifecta.clock import SystemClock
 from trifecta.errors import DataError
 from trifecta.forecast import registry
 from trifecta.forecast.contest import Step
+from trifecta.forecast.duel import Duel
 from trifecta.forecast.fitting import Effort
+from trifecta.forecast.graph import Graph
 from trifecta.forecast.registry import Status
 from trifecta.forecast.training import Job, Trained
 from trifecta.ops import parts
@@ -73,14 +75,22 @@ async def artifact(key: str) -> Any:
         return (await client.read_artifacts(artifact_filter=wanted, limit=1, sort="UPDATED_DESC"))[0]  # type: ignore[arg-type]
 
 
-def stand_in(passed: bool) -> Callable[..., Trained]:
+def stand_in(passed: bool, duel: Duel | None = None) -> Callable[..., Trained]:
     """A training that takes no time: a version of the job's horizon, or too little data for an hour."""
 
-    def fit(job: Job, lake: Lake, models: Path, clock: SystemClock, *, on_step: Callable[[Step], None]) -> Trained:
+    def fit(
+        job: Job,
+        lake: Lake,
+        models: Path,
+        clock: SystemClock,
+        *,
+        on_step: Callable[[Step], None],
+        champion: Graph | None,
+    ) -> Trained:
         on_step(Step(1, 2, job.network))
         if job.horizon_s == 3600:
             raise DataError("4.5 h are missing")
-        return Trained(tiny.version(models, horizon_s=job.horizon_s, passed=passed), {})
+        return Trained(tiny.version(models, horizon_s=job.horizon_s, passed=passed), {}, duel)
 
     return fit
 
@@ -108,6 +118,17 @@ async def test_version_that_failed_its_gate_is_kept_and_does_not_serve(
     await flows.train.train(symbol="PAXGUSDT", horizon_s=300)
     assert registry.champions(ledger) == {}
     assert [record.status for record in registry.versions(ledger)] == [Status.REFUSED]
+
+
+async def test_version_behind_the_champion_at_the_same_origins_waits_as_challenger(
+    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duel = Duel("range-old", 120, ours=0.3, theirs=0.2)
+    monkeypatch.setattr(flows.train, "fit", stand_in(passed=True, duel=duel))
+    state = await flows.train.train(symbol="PAXGUSDT", horizon_s=300, return_state=True)
+    assert state.message == "1 trained, 1 passed the gate, 1 behind the champion"
+    assert [record.status for record in registry.versions(ledger)] == [Status.CHALLENGER]
+    assert "QLIKE 0.3000 against 0.2000 of the champion range-old" in (await artifact("training")).data
 
 
 async def test_promotion_by_hand_leaves_the_choice_to_a_person(

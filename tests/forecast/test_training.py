@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.forecast import tiny
 from tests.forecast.laws import HORIZON_S, driven, land
 from trifecta.clock import NS_PER_S, ManualClock
 from trifecta.errors import DataError
 from trifecta.forecast import fitting, gate, versions
+from trifecta.forecast.baselines import qlike
 from trifecta.forecast.conformal import calibrate
 from trifecta.forecast.contest import Contest, Plan, Step, hold
+from trifecta.forecast.duel import fight
 from trifecta.forecast.fitting import Effort
 from trifecta.forecast.graph import Graph
 from trifecta.forecast.inputs import FeatureSet, StepColumns
@@ -182,6 +185,29 @@ def test_run_that_was_killed_goes_on_with_the_data_it_began_with(tmp_path: Path)
     assert trained.version.card.until_ns == series.ends_s[1199] * NS_PER_S
     assert [path.name for path in models.iterdir() if path.name != ".work"] == [trained.version.name]
     assert not any((models / ".work").iterdir())
+
+
+@pytest.mark.parametrize("level", [1e-6, 3e-3])
+def test_champion_is_compared_at_the_same_origins_and_the_better_one_told(
+    brief: Contest, series: Series, tmp_path: Path, level: float
+) -> None:
+    champion = Graph(tiny.version(tmp_path, level, step_s=60))
+    duel = fight(brief, "lstm", champion, series)
+    last = brief.trial.fold == brief.last.fold.number
+    outcome, ours = brief.trial.outcome[last], brief.contenders["lstm"].forecast.log_range[last]
+    rows = brief.trial.ends_s[last] // 60 - 1 - series.first
+    theirs = [champion.predict(series.columns.flow[row - tiny.STEPS + 1 : row + 1]).log_range for row in rows]
+    assert duel.origins == len(rows)
+    assert (duel.ours, duel.theirs) == pytest.approx((qlike(outcome, ours).mean(), qlike(outcome, theirs).mean()))
+    assert duel.lost is (duel.theirs < duel.ours)
+    assert duel.lost or level == 1e-6
+    assert ("goes on serving" in str(duel)) is duel.lost
+
+
+def test_champion_that_knew_no_window_decides_nothing(brief: Contest, series: Series, tmp_path: Path) -> None:
+    empty = Series(series.venue, series.symbol, 60, series.first + 10**6, series.columns)
+    duel = fight(brief, "lstm", Graph(tiny.version(tmp_path, step_s=60)), empty)
+    assert (duel.origins, duel.lost) == (0, False)
 
 
 def test_int8_graph_says_nearly_the_same_and_is_judged_by_the_same_gate(found: Contest) -> None:

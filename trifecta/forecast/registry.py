@@ -157,6 +157,16 @@ def champions(ledger: Ledger) -> dict[Key, Record]:
         return {record.key: record for record in map(_record, rows)}
 
 
+def serving(ledger: Ledger, data_dir: Path, key: Key) -> Graph | None:
+    """The champion's graph of a range; None without one, or where it is damaged, which the log tells."""
+    record = champions(ledger).get(key)
+    try:
+        return None if record is None else open_version(record, data_dir)
+    except VersionError as error:
+        logger.warning("the champion cannot be compared with: {}", error)
+        return None
+
+
 def find(ledger: Ledger, version: str) -> Record:
     """The version of that name, or the only one whose name ends so.
 

@@ -24,9 +24,11 @@ from trifecta.forecast.conformal import Calibration, calibrate
 from trifecta.forecast.contest import COVERAGE, SEED, Contest, OnStep, Plan, hold, members_of
 from trifecta.forecast.dataset import Dataset, fit_scaler
 from trifecta.forecast.drift import reference
+from trifecta.forecast.duel import Duel, fight
 from trifecta.forecast.fitting import Effort
 from trifecta.forecast.folders import GRAPH, INT8
 from trifecta.forecast.folds import FOLDS
+from trifecta.forecast.graph import Graph
 from trifecta.forecast.inputs import STEPS, VERSION
 from trifecta.forecast.networks import named
 from trifecta.forecast.quantized import judged, quantized
@@ -66,10 +68,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Trained:
-    """A version that was written, and how it and what it was compared with did."""
+    """A version that was written, how it and what it was compared with did, and whether the champion did better."""
 
     version: Version
     summaries: Mapping[str, Summary]
+    duel: Duel | None = None
 
 
 class _Begun(msgspec.Struct, frozen=True):
@@ -80,12 +83,20 @@ class _Begun(msgspec.Struct, frozen=True):
 
 
 def train(
-    job: Job, lake: Lake, models: Path, clock: Clock, *, on_step: OnStep = lambda step: None, version: int | None = None
+    job: Job,
+    lake: Lake,
+    models: Path,
+    clock: Clock,
+    *,
+    on_step: OnStep = lambda step: None,
+    version: int | None = None,
+    champion: Graph | None = None,
 ) -> Trained:
     """The job's network, trained on what the lake holds and judged; its folder appears in `models` when it is whole.
 
     Args:
         version: of the table of order flow; by default that of the killed run that is gone on with, or the newest.
+        champion: what serves now, to be compared with at the same origins.
 
     Raises:
         DataError: the network is not known, or there is too little to train, calibrate or judge; the message says how
@@ -95,10 +106,21 @@ def train(
     work = models / WORK / key(job, VERSION, fingerprint.of(*TRAINERS))
     recorded = _recorded(job, lake, work, clock, version)
     contest = hold([recorded.series], job.plan, runs=Runs(work, Outputs), on_step=on_step)
-    draft = draft_of(contest, recorded, clock.now_ns(), data=f"{TABLE} of {recorded.series.name}")
+    duel = None if champion is None else _duel(contest, job, lake, recorded, champion)
+    told = () if duel is None else (str(duel),)
+    draft = draft_of(contest, recorded, clock.now_ns(), data=f"{TABLE} of {recorded.series.name}", notes=told)
     written = write(models, draft)
     shutil.rmtree(work, ignore_errors=True)
-    return Trained(written, summaries_of(contest))
+    return Trained(written, summaries_of(contest), duel)
+
+
+def _duel(contest: Contest, job: Job, lake: Lake, recorded: Recorded, champion: Graph) -> Duel | None:
+    if job.network in contest.refused:
+        return None
+    series = recorded.series
+    if champion.step_s != job.step_s:
+        series = read(lake, job.venue, job.symbol, champion.step_s, version=recorded.version).series
+    return fight(contest, job.network, champion, series)
 
 
 def summaries_of(contest: Contest) -> dict[str, Summary]:
@@ -106,7 +128,7 @@ def summaries_of(contest: Contest) -> dict[str, Summary]:
     return {name: summarise(contest.trial, contest.contenders, name) for name in contest.contenders}
 
 
-def draft_of(contest: Contest, recorded: Recorded, created_ns: int, *, data: str) -> Draft:
+def draft_of(contest: Contest, recorded: Recorded, created_ns: int, *, data: str, notes: tuple[str, ...] = ()) -> Draft:
     """The version that the contest's one network makes.
 
     Raises:
@@ -135,7 +157,7 @@ def draft_of(contest: Contest, recorded: Recorded, created_ns: int, *, data: str
         windows={"train": len(fold.training), "validation": len(fold.validation), "test": len(fold.test)},
         scores=scores(contest, name),
         gate=verdict,
-        notes=(*_notes(dataset), *smaller),
+        notes=(*notes, *_notes(dataset), *smaller),
     )
     borders = contest.last.borders
     return Draft(

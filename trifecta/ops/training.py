@@ -14,7 +14,7 @@ from trifecta.forecast.contest import Step
 from trifecta.forecast.direction import training as direction
 from trifecta.forecast.direction.contest import ENSEMBLE
 from trifecta.forecast.direction.recorded import venue_of
-from trifecta.forecast.registry import AnyVersion
+from trifecta.forecast.registry import AnyVersion, Key
 from trifecta.forecast.training import Job, train
 from trifecta.settings import Settings
 from warehouse import Lake
@@ -55,8 +55,12 @@ def run(settings: Settings, asked: Asked, clock: Clock, console: Console) -> Don
         asked.step_s,
         coverage=settings.forecast.coverage,
     )
+    with Ledger(settings.ledger) as ledger:
+        ledger.migrate()
+        champion = registry.serving(ledger, settings.data_dir, Key(job.venue, job.symbol, job.horizon_s))
+    lake, models = Lake(settings.lake), settings.data_dir / "models"
     with _progress(console) as progress:
-        trained = train(job, Lake(settings.lake), settings.data_dir / "models", clock, on_step=_shown(progress))
+        trained = train(job, lake, models, clock, on_step=_shown(progress), champion=champion)
     return _registered(settings, trained.version, clock)
 
 
