@@ -54,6 +54,7 @@ def models_rollback(
     symbol: Annotated[str, typer.Argument(help="Symbol of the order flow.")],
     horizon: Annotated[int | None, typer.Option(help="Horizon in s, where several have a champion.")] = None,
     venue: Annotated[str, typer.Option(help="Venue in the warehouse, where several have a champion.")] = "",
+    target: Annotated[Target, typer.Option(help="What it forecasts.")] = Target.RANGE,
     reason: Reason = "",
     json: Json = False,
 ) -> None:
@@ -61,7 +62,9 @@ def models_rollback(
     from trifecta.clock import SystemClock
     from trifecta.ops import models
 
-    done = models.rollback(configured(), symbol, SystemClock(), venue=venue, horizon_s=horizon, reason=reason)
+    done = models.rollback(
+        configured(), symbol, SystemClock(), target=target, venue=venue, horizon_s=horizon, reason=reason
+    )
     print_either(done, f"{done.version} is champion: {done.reason}", json)
 
 

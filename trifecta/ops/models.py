@@ -15,6 +15,7 @@ from rich.text import Text
 from trifecta.clock import NS_PER_S, Clock
 from trifecta.forecast import registry
 from trifecta.forecast.registry import Event, Key, Record, RegistryError, Status
+from trifecta.forecast.targets import Target
 from trifecta.forecast.versions import Card, Score
 from trifecta.settings import Settings
 from warehouse.ledger import Ledger
@@ -84,7 +85,7 @@ def promote(settings: Settings, version: str, clock: Clock, *, reason: str, forc
 
 
 def rollback(
-    settings: Settings, symbol: str, clock: Clock, *, venue: str, horizon_s: int | None, reason: str
+    settings: Settings, symbol: str, clock: Clock, *, target: Target, venue: str, horizon_s: int | None, reason: str
 ) -> Record:
     """Makes the champion before the present one champion again.
 
@@ -92,7 +93,8 @@ def rollback(
         RegistryError: there is no champion of that symbol, or several: horizon or venue must tell which.
     """
     with opened(settings) as ledger:
-        key = _only(registry.champions(ledger), symbol, venue, horizon_s)
+        wanted = [key for key in registry.champions(ledger) if key.target is target]
+        key = _only(wanted, symbol, venue, horizon_s)
         return registry.rollback(ledger, settings.data_dir, key, clock.now_ns(), reason=reason)
 
 
