@@ -25,6 +25,7 @@ SETTINGS = {
     "TRIFECTA_FORECAST__DEFAULT_SYMBOL": "BTCUSDT",
     "TRIFECTA_MT5__ENABLED": "false",
     "TRIFECTA_SCAN__ARBITRAGE__MAX_AGE_S": "20",  # a busy machine is slow to show what it sees
+    "TRIFECTA_SCAN__ARBITRAGE__MAX_SKEW_S": "20",
     "TRIFECTA_RISK__STALE_S": "20",
     "TRIFECTA_TRADE__TRANSFER_S": "1",
     "TRIFECTA_TRADE__MARK_S": "1",
