@@ -97,7 +97,7 @@ def test_an_order_meets_the_book_of_its_arrival(traded: Traded, settings: Settin
     listings = {one.market: at for at, one in enumerate(tape.listings)}
     assert rows
     for row in rows:
-        at = tape.row_at(tape.rows_of(listings[row.venue, row.symbol]), row.sent_at + round(latency_ms * 1e6))
+        at = tape.quotes(listings[row.venue, row.symbol]).at(row.sent_at + round(latency_ms * 1e6))
         assert at is not None
         levels = tape.ladder(at)[1 if row.side == "BUY" else 0]
         assert float(row.price) in {price for price, _ in levels}

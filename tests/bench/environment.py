@@ -1,6 +1,7 @@
-"""The peers' own environment, and peers that run in it turn by turn with us.
+"""The peers' own environments, and peers that run in them turn by turn with us.
 
-Peers have dependencies of their own that must not decide ours, so they live in `build/peers`, made on first use.
+Peers have dependencies of their own that must not decide ours, so they live in `build/peers`, made on first use; one
+that would hold the others back lives alone.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PEERS = Path(__file__).parent / "peers"
-HOME = ROOT / "build" / "peers"
-REQUIREMENTS = PEERS / "requirements.txt"
+REQUIREMENTS = {"peers": "requirements.txt", "nautilus": "requirements_nautilus.txt"}
+"""By the name of an environment, `build/<name>`."""
 INSTALL_S = 900
 
 
@@ -25,19 +26,20 @@ class PeerMissingError(Exception):
     """A peer cannot be run here; its comparison is left out and not counted as passed."""
 
 
-def python() -> Path:
-    """The interpreter of the peers' environment, which is made if it is not there or was made of other requirements.
+def python(name: str = "peers") -> Path:
+    """The interpreter of an environment, which is made if it is not there or was made of other requirements.
 
     Raises:
         PeerMissingError: what is asked for does not install.
     """
-    found = HOME / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    stamp = HOME / "installed.txt"
-    wanted = REQUIREMENTS.read_text()
+    home = ROOT / "build" / name
+    found = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    stamp = home / "installed.txt"
+    wanted = (PEERS / REQUIREMENTS[name]).read_text()
     if stamp.is_file() and stamp.read_text() == wanted:
         return found
-    print(f"installing peers into {HOME.relative_to(ROOT)} ...", file=sys.stderr)
-    venv.create(HOME, with_pip=True, clear=True)
+    print(f"installing peers into {home.relative_to(ROOT)} ...", file=sys.stderr)
+    venv.create(home, with_pip=True, clear=True)
     for line in wanted.splitlines():
         if line and not line.startswith("#"):  # one by one: a peer that does not install must not cost the others
             command = [str(found), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", line]
@@ -72,9 +74,9 @@ class Peer:
 
 
 @contextmanager
-def peer(script: str, *arguments: str | Path) -> Iterator[Peer]:
+def peer(script: str, *arguments: str | Path, environment: str = "peers") -> Iterator[Peer]:
     """Runs `peers/<script>` until the block ends."""
-    command = [str(python()), str(PEERS / script), *map(str, arguments)]
+    command = [str(python(environment)), str(PEERS / script), *map(str, arguments)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield Peer(process)

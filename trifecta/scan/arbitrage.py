@@ -111,7 +111,10 @@ def three_hops(board: Board, oldest: int, cash: Sequence[str]) -> Iterator[list[
     """The best cycle of three exchanges at each venue, where it pays after fees."""
     for row in range(len(board.venues)):
         hops: dict[tuple[str, str], Hop] = {}
-        for column in np.flatnonzero(board.ts_recv[row] >= oldest):
+        columns = np.flatnonzero(board.ts_recv[row] >= oldest)
+        if len(columns) < 3:
+            continue
+        for column in columns:
             cell = (row, int(column))
             for side in Side:
                 hop = Hop(cell, board.terms[cell], side)

@@ -5,7 +5,7 @@ What stands between two moments at which something can happen is not walked thro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -30,8 +30,8 @@ from trifecta.trade.trader import Trader
 from warehouse.ledger import Ledger
 
 ACTOR = "backtest"
-UPKEEP_S = 60.0
-"""How often what is held is valued; nothing is to be reconciled with a venue that is a tape."""
+MARK_S, RECONCILE_S = 60.0, 3_600.0
+"""How often what is held is valued, and orders are asked for that no trade asks for: a tape is never unknown."""
 AFTER_S = 120.0
 """How long after the tape's end, beside a transfer, trades that are on their way are followed."""
 MOST_STEPS = 100_000
@@ -61,7 +61,7 @@ class Backtest:
         """
         self._tape = tape
         self._everything = everything
-        slow = {"mark_s": UPKEEP_S, "reconcile_s": UPKEEP_S, "mode": "paper"}
+        slow = {"mark_s": MARK_S, "reconcile_s": RECONCILE_S, "mode": "paper"}
         self._settings = settings.model_copy(update={"trade": settings.trade.model_copy(update=slow)})
         self._clock = TapeClock(int(tape.ts[0]) if len(tape) else 0)
         self._ledger = ledger
@@ -82,9 +82,11 @@ class Backtest:
         rows = self._rows()
         for done, row in enumerate(rows):
             self._until(int(self._tape.ts[row]))
-            self._take(int(row))
+            self._take(row)
+            if done + 1 == len(rows) or self._tape.ts[rows[done + 1]] != self._tape.ts[row]:
+                self._look()
             if done % 1_000 == 0:
-                on_progress(int(row), len(self._tape))
+                on_progress(row, len(self._tape))
         if len(self._tape):
             last_s = self._settings.trade.transfer_s + AFTER_S
             self._until(int(self._tape.ts[-1]) + round(last_s * NS_PER_S))
@@ -95,11 +97,13 @@ class Backtest:
     def open_trades(self) -> int:
         return self._trader.open_trades
 
-    def _rows(self) -> Iterator[int]:
-        if self._everything:
-            return iter(range(len(self._tape)))
-        chosen = windows.fed(self._tape, self._settings.scan.arbitrage.max_age_s)
-        return iter(np.flatnonzero(chosen).tolist())
+    def _rows(self) -> list[int]:
+        """The newest of each moment: as the running system, a look is at all that came since the last one."""
+        chosen = windows.newest(self._tape)
+        if not self._everything:
+            chosen &= windows.fed(self._tape, self._settings.scan.arbitrage.max_age_s)
+        rows: list[int] = np.flatnonzero(chosen).tolist()
+        return rows
 
     def _take(self, row: int) -> None:
         event = self._tape.event(row)
@@ -109,8 +113,10 @@ class Backtest:
         else:
             self._scanner.take(event)
         self._trader.take(event)
-        found = self._scanner.scan()
         self.watched.fed += 1
+
+    def _look(self) -> None:
+        found = self._scanner.scan()
         self.watched.scans += 1
         if found is not None:
             offered = list(chain.from_iterable(found.opportunities.values()))

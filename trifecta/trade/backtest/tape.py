@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,18 @@ class Listing:
         return self.order.venue, self.order.symbol
 
 
+class Track(NamedTuple):
+    """Rows of a tape and when they were received, int64 (n,), in order."""
+
+    rows: Ints
+    ts: Ints
+
+    def at(self, at_ns: int) -> int | None:
+        """The newest row that was received by then; None before the first."""
+        found = int(np.searchsorted(self.ts, at_ns, side="right"))
+        return int(self.rows[found - 1]) if found else None
+
+
 @dataclass(frozen=True, slots=True)
 class Tape:
     """One row a change of a best price, all columns (rows,), `ts` rising: int64 ns, prices and sizes float64.
@@ -57,35 +70,32 @@ class Tape:
     bars: Mapping[str, Mapping[Market, Bars]] = field(default_factory=dict)
     """Closed bars by interval, before the tape's beginning too."""
     signals: tuple[BinarySignal, ...] = ()
-    _rows: dict[int, Ints] = field(default_factory=dict)
+    _tracks: dict[int, Track] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ts)
 
-    def rows_of(self, listing: int) -> Ints:
-        """Rows of one listing, in order."""
-        if listing not in self._rows:
-            self._rows[listing] = np.flatnonzero(self.listing == listing)
-        return self._rows[listing]
+    def quotes(self, listing: int) -> Track:
+        """Rows of one listing."""
+        if listing not in self._tracks:
+            self._tracks[listing] = self._track(np.flatnonzero(self.listing == listing))
+        return self._tracks[listing]
 
-    def books_of(self, listing: int) -> Ints:
+    def books(self, listing: int) -> Track:
         """Rows of one listing that an order can meet: its books, or its quotes where it has none."""
         key = -1 - listing
-        if key not in self._rows:
-            rows = self.rows_of(listing)
-            books = rows[self.whole[rows]]
-            self._rows[key] = books if len(books) else rows
-        return self._rows[key]
+        if key not in self._tracks:
+            quotes = self.quotes(listing)
+            rows = quotes.rows[self.whole[quotes.rows]]
+            self._tracks[key] = self._track(rows) if 0 < len(rows) < len(quotes.rows) else quotes
+        return self._tracks[key]
 
-    def row_at(self, rows: Ints, at_ns: int) -> int | None:
-        """The newest of these rows that was received by then; None before the first."""
-        found = int(np.searchsorted(self.ts[rows], at_ns, side="right"))
-        return int(rows[found - 1]) if found else None
+    def _track(self, rows: Ints) -> Track:
+        return Track(rows, self.ts[rows])
 
     def mids(self, listing: int, now_ns: int, seconds: int) -> Floats:
         """Mids at each past second, oldest first, as far as the listing was quoted then."""
-        rows = self.rows_of(listing)
-        times = self.ts[rows]
+        rows, times = self.quotes(listing)
         ends = now_ns - NS_PER_S * np.arange(seconds - 1, -1, -1, dtype=np.int64)
         found = np.searchsorted(times, ends, side="right")
         known = rows[found[found > 0] - 1]
@@ -116,4 +126,4 @@ class Tape:
         """The rows received before `ts`, and nothing else."""
         rows = int(np.searchsorted(self.ts, ts, side="left"))
         cut = {one.name: getattr(self, one.name)[:rows] for one in fields(self)[1:9]}
-        return replace(self, **cut, signals=tuple(one for one in self.signals if one.ts_recv < ts), _rows={})
+        return replace(self, **cut, signals=tuple(one for one in self.signals if one.ts_recv < ts), _tracks={})

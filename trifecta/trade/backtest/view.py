@@ -10,7 +10,7 @@ import numpy.typing as npt
 from trifecta.clock import NS_PER_S, ManualClock
 from trifecta.errors import TransientError
 from trifecta.market.events import Book, Quote
-from trifecta.trade.backtest.tape import Ints, Tape
+from trifecta.trade.backtest.tape import Tape, Track
 from trifecta.trade.books import FRESH_S, MIDS_S, Books, Place, Seen, depth_of
 from trifecta.trade.fills.model import Depth
 from trifecta.trade.floor import Price
@@ -42,12 +42,12 @@ class TapeBooks(Books):
             return super().depth(venue, symbol, at_ns)
         if at_ns > self._clock.now_ns():
             return None
-        row = self._fresh(self._tape.books_of(self._listings[venue, symbol]), at_ns)
+        row = self._fresh(self._tape.books(self._listings[venue, symbol]), at_ns)
         return None if row is None else depth_of(self._tape.event(row))
 
     def best(self, venue: str, symbol: str) -> Seen | None:
         at, tape = self._listings.get((venue, symbol)), self._tape
-        row = None if at is None else self._fresh(tape.rows_of(at), self._clock.now_ns())
+        row = None if at is None else self._fresh(tape.quotes(at), self._clock.now_ns())
         if row is None:
             return None
         return Seen(float(tape.bid[row]), float(tape.ask[row]), int(tape.ts[row]))
@@ -59,8 +59,8 @@ class TapeBooks(Books):
         at = self._listings.get((venue, symbol))
         return np.empty(0) if at is None else self._tape.mids(at, self._clock.now_ns(), MIDS_S)
 
-    def _fresh(self, rows: Ints, at_ns: int) -> int | None:
-        row = self._tape.row_at(rows, at_ns)
+    def _fresh(self, track: Track, at_ns: int) -> int | None:
+        row = track.at(at_ns)
         return None if row is None or at_ns - self._tape.ts[row] > FRESH_S * NS_PER_S else row
 
 
@@ -77,7 +77,7 @@ class TapePrices:
         for at, one in enumerate(self._tape.listings):
             if one.order.symbol != pair or one.order.venue.startswith("sim_") != venue.startswith("sim_"):
                 continue
-            row = self._tape.row_at(self._tape.rows_of(at), at_ns)
+            row = self._tape.quotes(at).at(at_ns)
             if row is not None and at_ns - self._tape.ts[row] <= PRICE_S * NS_PER_S:
                 return Price(float(self._tape.bid[row] + self._tape.ask[row]) / 2, int(self._tape.ts[row]))
         return None

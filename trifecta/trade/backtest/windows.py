@@ -49,6 +49,12 @@ def fed(tape: Tape, max_age_s: float) -> Mask:
     return found
 
 
+def newest(tape: Tape) -> Mask:
+    """Rows that no row of the same listing follows at the same moment."""
+    found: Mask = _newest(tape.ts, tape.listing, len(tape.listings))
+    return found
+
+
 def has_cycles(tape: Tape) -> bool:
     """Whether an asset is quoted in something that is an asset at the same venue."""
     bases = {(one.scan.venue, one.scan.base) for one in tape.listings}
@@ -111,3 +117,14 @@ def _before_hot(ts, listing, asset, hot, just_before, looks_back, found):  # typ
         elif left[own] > 0 and following[asset[own]] - ts[row] <= looks_back:
             found[row] = True
             left[own] -= 1
+
+
+@njit(cache=True)
+def _newest(ts, listing, count):  # type: ignore[no-untyped-def]
+    following = np.full(count, -(1 << 62), np.int64)
+    found = np.zeros(len(ts), np.bool_)
+    for row in range(len(ts) - 1, -1, -1):
+        own = listing[row]
+        found[row] = following[own] != ts[row]
+        following[own] = ts[row]
+    return found
