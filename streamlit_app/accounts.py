@@ -33,6 +33,7 @@ from warehouse.ledger import (
 
 MOST_POINTS = 2_000
 MOST_ROWS = 500
+FRESH_S = 5.0
 _TIMES = {"ts_ns", "closed_at", "ts_event", "ts_booked", "intended_at", "sent_at", "done_at", "updated_at"}
 _TIMES |= {"created_at", "promoted_at", "retired_at", "cooldown_until", "opened_at"}
 
@@ -130,8 +131,9 @@ def behind(decision: str) -> dict[str, pd.DataFrame]:
     }
 
 
+@st.cache_data(ttl=FRESH_S, show_spinner=False)
 def performance_of(portfolio: str) -> Performance:
-    """What the portfolio earned, by the same computation as `trifecta report`.
+    """What the portfolio earned, by the same computation as `trifecta report`; a few seconds old at most.
 
     Raises:
         LedgerAwayError: the ledger cannot be read, or does not add up.

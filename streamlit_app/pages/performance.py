@@ -35,23 +35,21 @@ def main() -> None:
 
 @st.fragment(run_every=frame.LIVE_S)
 def _totals(portfolio: str) -> None:
-    worth, trades = accounts.equity_of(portfolio), accounts.trades_of(portfolio)
-    now, closed = worth.iloc[-1], trades.dropna(subset=["pnl"])
-    won = closed[closed["pnl"] > 0]["pnl"]
-    lost = closed[closed["pnl"] < 0]["pnl"]
-    drawdown = 1 - worth["equity"] / worth["equity"].cummax()
-    earned = now["equity"] - now["capital"]
+    try:
+        told = accounts.performance_of(portfolio)
+    except accounts.LedgerAwayError as error:
+        st.error(str(error), icon=":material/database_off:")
+        return
+    worth, trades, course = told.worth, told.trades, told.course
     figures.tiles(
         {
-            f"Equity, {now['currency']}": (figures.number(now["equity"]), "cash plus positions at mark"),
-            "Earned": (figures.number(earned, "+,.2f"), "equity minus what was paid in; fees are in it"),
-            "Fees": (figures.number(abs(now["fees"])), "paid to venues so far"),
-            "Maximum drawdown": (figures.number(drawdown.max(), ".2%"), "from a peak"),
-            "Won": (f"{len(won)} of {len(closed)}" if len(closed) else "–", "closed decisions with a gain"),
-            "Profit factor": (
-                figures.number(won.sum() / -lost.sum() if len(lost) else None),
-                "all gains over all losses; below 1 it loses",
-            ),
+            f"Equity, {told.currency}": (figures.number(float(worth.equity)), "cash plus positions at mark"),
+            "Earned": (figures.number(float(worth.pnl), "+,.2f"), "realised and unrealised, after fees"),
+            "Fees": (figures.number(float(abs(worth.fees))), "paid to venues so far"),
+            "Maximum drawdown": (figures.number(course.max_drawdown, ".2%"), "from a peak"),
+            "Won": (f"{trades.won} of {trades.count}" if trades.count else "–", "closed decisions with a gain"),
+            "Profit factor": (figures.number(trades.profit_factor), "all gains over all losses; below 1 it loses"),
+            "Sharpe": (figures.number(course.ratios.sharpe), course.ratios.told),
         },
         key="totals",
     )

@@ -8,6 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.dashboard.conftest import APP, Page
+from tests.trade.trading import KRAKEN, floor
+from warehouse.ledger import Ledger
 
 PAGES = sorted(f"pages/{path.name}" for path in (APP / "pages").glob("*.py"))
 TOKEN = "sixteen-characters-at-least"
@@ -31,6 +33,25 @@ def test_every_page_shows_a_recorded_day(name: str, page: Page, day: Path) -> No
     found = page(name, day)
     assert not found.exception
     assert not found.error
+
+
+def test_performance_tells_what_the_report_tells(page: Page, tmp_path: Path) -> None:
+    sold = {"one": "101", "two": "98", "three": "103"}
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        ledger.migrate()
+        own = floor(ledger)
+        for name, price in sold.items():
+            own.books.set(KRAKEN, {price: "5"}, {"100": "5"}, own.clock.now_ns())
+            own.trade(name, own.ask(KRAKEN, "BUY", "1"), own.ask(KRAKEN, "SELL", "1", price))
+            own.clock.advance(3_600)
+    found = page("pages/performance.py")
+    assert not found.exception
+    engines, venues = (table.value for table in found.dataframe if "profit factor" in table.value)
+    for groups, name in ((engines, "arbitrage"), (venues, "kraken")):
+        assert groups["name"].tolist() == [name]
+        assert groups["earned"].tolist() == pytest.approx([2 - 0.602])
+        assert groups["won"].tolist() == pytest.approx([2 / 3])
+    assert "2 of 3" in [tile.value for tile in found.metric]
 
 
 def test_says_why_no_range_is_served(page: Page) -> None:
