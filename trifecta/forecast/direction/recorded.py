@@ -85,7 +85,8 @@ def venue_of(lake: Lake, symbol: str) -> str:
         build(connection, {TABLE: lake.files(TABLE)}, ())
         rows = connection.execute(_VENUES, {"symbol": symbol, "interval": INTERVAL}).fetchall()
     found = [str(venue) for (venue,) in rows]
-    if len(found) != 1:
-        told = f"from {', '.join(found)}: tell which with --venue" if found else "from nowhere: record or import them"
-        raise DataError(f"the lake holds M15 bars of {symbol} {told}")
+    if not found:
+        raise DataError(f"the lake holds no M15 bars of {symbol} (table {TABLE}): record or import them")
+    if len(found) > 1:
+        raise DataError(f"the lake holds M15 bars of {symbol} from {', '.join(found)}: tell which with --venue")
     return found[0]
