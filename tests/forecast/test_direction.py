@@ -17,7 +17,7 @@ from trifecta.errors import DataError
 from trifecta.forecast import registry
 from trifecta.forecast.contest import Step
 from trifecta.forecast.direction import gate, rivals
-from trifecta.forecast.direction.bars import ASSUMED_SPREAD, BAR_S, MEMORY, NAMES, Way, build, features
+from trifecta.forecast.direction.bars import BAR_S, MEMORY, NAMES, Way, build, features
 from trifecta.forecast.direction.contest import Contest, Plan, hold
 from trifecta.forecast.direction.model import Model
 from trifecta.forecast.direction.probabilities import Calibration, calibrate, log_losses
@@ -31,6 +31,7 @@ from trifecta.forecast.registry import Key, RegistryError, Status
 from trifecta.forecast.series import Series, from_bars
 from trifecta.forecast.targets import Target
 from trifecta.forecast.versions import load as load_range
+from trifecta.market.instruments import ASSUMED_SPREAD
 from warehouse.lake import Lake
 from warehouse.ledger import Ledger
 

@@ -17,6 +17,7 @@ import numpy as np
 from trifecta.clock import NS_PER_S
 from trifecta.features.indicators import Bars, Indicators, indicators
 from trifecta.market.events import Quote
+from trifecta.market.instruments import ASSUMED_SPREAD
 from trifecta.scan.opportunity import Cost, Engine, ForexPlan, Opportunity, Side, Verdict, identity
 from trifecta.settings import ForexSettings
 
@@ -32,8 +33,6 @@ COIN_WEIGHT = 20
 """Outcomes that the coin counts for beside the signal's own."""
 MAX_SPREAD_SHARE = 0.15
 """Of the stop's distance: beyond it the spread eats what the signal may give."""
-ASSUMED_SPREAD = 1e-4
-"""Share of the price that earlier signals are charged while no quote is known."""
 Market = tuple[str, str]
 LOT = 100_000.0
 UNIT = 1000.0

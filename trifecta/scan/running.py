@@ -26,6 +26,7 @@ from trifecta.scan.scanner import Finder, Scanner
 from trifecta.scan.snapshot import Snapshot
 from trifecta.scan.terms import Terms
 from trifecta.settings import Market, Settings
+from trifecta.tasks import until_stopped
 from trifecta.venues import venue as venue_of
 from warehouse.lake import Lake
 
@@ -72,27 +73,20 @@ class Scanning:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FolderLock(folder)
         with Publisher(self._settings.bus_address) as publisher:
-            parts = (
-                self._listen(self._follow_quotes),
-                self._listen(self._follow_books),
-                self._listen(self._follow_pools),
-                self._scan(publisher),
-                self._beat(publisher),
-                self._follow_listing(),
-                self._flush(),
-            )
-            work = [asyncio.create_task(part) for part in parts]
-            if self._engines is not None:
-                work.append(asyncio.create_task(self._engines.run(publisher)))
-            stopped = asyncio.create_task(stop.wait())
+            engines = [] if self._engines is None else [self._engines.run(publisher)]
             try:
-                await asyncio.wait({*work, stopped}, return_when=asyncio.FIRST_COMPLETED)
-                for failed in (task for task in work if task.done()):
-                    failed.result()
+                await until_stopped(
+                    stop,
+                    self._listen(self._follow_quotes),
+                    self._listen(self._follow_books),
+                    self._listen(self._follow_pools),
+                    self._scan(publisher),
+                    self._beat(publisher),
+                    self._follow_listing(),
+                    self._flush(),
+                    *engines,
+                )
             finally:
-                for ended in (*work, stopped):
-                    ended.cancel()
-                await asyncio.gather(*work, stopped, return_exceptions=True)
                 await asyncio.to_thread(self._chronicle.flush, self._lake)
                 lock.release()
 

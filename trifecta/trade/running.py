@@ -21,6 +21,7 @@ from trifecta.market.orders import Terms
 from trifecta.scan import snapshot
 from trifecta.scan.snapshot import Snapshot
 from trifecta.settings import Settings
+from trifecta.tasks import until_stopped
 from trifecta.trade import catalogue, report
 from trifecta.trade.gateways.gateway import Gateway
 from trifecta.trade.judging import judges
@@ -75,31 +76,20 @@ class Trading:
             lock.release()
 
     async def _trade(self, stop: asyncio.Event) -> None:
-        stopped = asyncio.create_task(stop.wait())
         await self._list()
         self._trader.open()
         logger.info("trading {}: {} open trades", self._trader.portfolio, self._trader.open_trades)
         address = self._settings.bus_address
-        work = [
-            asyncio.create_task(part)
-            for part in (
-                self._follow(lambda: bus.books(address), self._trader.take),
-                self._follow(lambda: bus.quotes(address), self._trader.take),
-                self._follow(lambda: bus.opportunities(address, snapshot.decode), self._offer),
-                self._every(STEP_S, self._step),
-                self._every(REQUESTS_S, self._trader.answer_requests),
-                self._every(REPORT_S, self._report),
-                self._follow_listing(),
-            )
-        ]
-        try:
-            await asyncio.wait({*work, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            for failed in (task for task in work if task.done()):
-                failed.result()
-        finally:
-            for ended in (*work, stopped):
-                ended.cancel()
-            await asyncio.gather(*work, stopped, return_exceptions=True)
+        await until_stopped(
+            stop,
+            self._follow(lambda: bus.books(address), self._trader.take),
+            self._follow(lambda: bus.quotes(address), self._trader.take),
+            self._follow(lambda: bus.opportunities(address, snapshot.decode), self._offer),
+            self._every(STEP_S, self._step),
+            self._every(REQUESTS_S, self._trader.answer_requests),
+            self._every(REPORT_S, self._report),
+            self._follow_listing(),
+        )
         self._trader.close()
 
     async def _follow(self, rows: Callable[[], AsyncGenerator[_Row, None]], take: Callable[[_Row], object]) -> None:

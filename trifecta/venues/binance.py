@@ -379,4 +379,4 @@ def which(payloads: Sequence[bytes]) -> str:
                 return USDM.name
             if b"@depth" in payload or b'"M":' in payload:
                 return SPOT.name
-    raise DataError(f"none of {len(payloads)} lines is a Binance stream frame: say --venue if you know better")
+    raise DataError(f"none of {len(payloads)} lines is a Binance stream frame: say --source if you know better")

@@ -29,6 +29,7 @@ from trifecta.forecast.inputs import rsi
 from trifecta.forecast.minutes import SMALLEST_RANGE, Floats, Times, shift
 from trifecta.forecast.series import Series
 from trifecta.market.events import FEATURES
+from trifecta.market.instruments import ASSUMED_SPREAD
 
 BAR_S = 900
 STEPS = 48
@@ -39,8 +40,6 @@ NEEDED = STEPS + MEMORY
 NAMES = ("return", "log_range", "place", "rsi", "sma_short", "sma_long", "atr", "hour_sin", "hour_cos")
 VERSION = 1
 """Grows whenever the same bars would give other numbers; a model names the one it was trained on."""
-ASSUMED_SPREAD = 1e-4
-"""Share of the price that a round trip pays where nobody recorded the spread."""
 MOST_STILL = 0.9
 """Share of moves within the spread from which on there is no direction to tell."""
 
