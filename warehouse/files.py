@@ -92,7 +92,7 @@ def _coded(table: Table, name: str, column: pa.ChunkedArray) -> tuple[list[str],
     if column.null_count:
         raise RefusedError(f"{table.name}: {name} is null in some rows; it names a partition")
     if pa.types.is_date32(column.type):
-        days = _numbers(column.chunks, np.int32)
+        days = numbers(column.chunks, np.int32)
         first, last = int(days.min()), int(days.max())
         return [str(_EPOCH + day) for day in range(first, last + 1)], days - first
     coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
@@ -101,7 +101,7 @@ def _coded(table: Table, name: str, column: pa.ChunkedArray) -> tuple[list[str],
     if "" in texts:
         raise RefusedError(f"{table.name}: {name} is empty in some rows; it names a partition and must be a text")
     indices = [chunk.indices for chunk in coded.chunks]
-    return texts, _numbers(indices, indices[0].type.to_pandas_dtype())
+    return texts, numbers(indices, indices[0].type.to_pandas_dtype())
 
 
 def _write(folder: fs.FileSystem, table: Table, partition: Partition) -> AddAction:
@@ -157,7 +157,7 @@ def _statistics(table: Table, written: pq.FileMetaData) -> dict[str, object]:
 # Arrow's own ways from and to numpy import pandas at their first call, which costs a recorder 40 MB.
 
 
-def _numbers(chunks: Sequence[pa.Array], kind: npt.DTypeLike) -> npt.NDArray[Any]:
+def numbers(chunks: Sequence[pa.Array], kind: npt.DTypeLike) -> npt.NDArray[Any]:
     """What these chunks hold, without nulls, in one array."""
     return np.concatenate(
         [np.frombuffer(chunk.buffers()[1], kind)[chunk.offset : chunk.offset + len(chunk)] for chunk in chunks]

@@ -6,6 +6,7 @@ crash the writer asks for that number and goes on behind it, so no row is lost a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import ceil
@@ -19,6 +20,7 @@ from pyarrow import fs
 
 from warehouse import files
 from warehouse.errors import RefusedError
+from warehouse.stored import StoredFile
 from warehouse.tables import TABLES
 
 NEVER = -1
@@ -120,6 +122,12 @@ class Lake:
         table = self._open(name)
         table.update_incremental()
         return self._paths(name, table)
+
+    def stored(self, name: str) -> Iterator[StoredFile]:
+        """Those files, to be read without a query engine."""
+        folder, depth = self._folder(name), len(TABLES[name].partition_by) + 1
+        for path in self.files(name):
+            yield StoredFile(folder, "/".join(path.split("/")[-depth:]))
 
     def snapshot(self, name: str, at: int | None = None) -> tuple[int, list[str]]:
         """The table's version, the newest or `at`, and the files that make it up.

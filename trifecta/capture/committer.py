@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import duckdb
 from deltalake.exceptions import DeltaError
 from loguru import logger
 
@@ -26,7 +25,7 @@ COMMIT_FRAMES = 200_000  # of a replay, between two commits
 MAX_PENDING_ROWS = 500_000  # about 60 MB; beyond that, rows are dropped and derived again from the journal
 FIRST_BACKOFF_S = 0.5
 MAX_BACKOFF_S = 30.0
-_LAKE_ERRORS = (TransientError, OSError, DeltaError, WarehouseError, duckdb.IOException)
+_LAKE_ERRORS = (TransientError, OSError, DeltaError, WarehouseError)
 T = TypeVar("T")
 
 

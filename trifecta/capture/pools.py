@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import duckdb
 import msgspec
 import numpy as np
 import pyarrow as pa
@@ -40,7 +39,6 @@ NAME = "dex"
 CHAIN_PATH = "/chain"
 SEGMENT_BYTES = 8 * 1024 * 1024
 RETRY_S = 30.0
-_NEWEST = "select chain_id, max(block_number) from read_parquet(?, hive_partitioning = true) group by all"
 
 
 class Chain(NamedTuple):
@@ -238,11 +236,13 @@ def chains_of(settings: Settings) -> tuple[list[Chain], TokenRegistry]:
 
 def newest_blocks(lake: Lake) -> dict[int, int]:
     """The newest block of each chain that the lake has."""
-    files = lake.files("pool_reserves")
-    if not files:
-        return {}
-    with duckdb.connect(config={"threads": 1}) as connection:
-        return dict(connection.execute(_NEWEST, [files]).fetchall())
+    newest: dict[int, int] = {}
+    for file in lake.stored("pool_reserves"):
+        for batch in file.read(("chain_id", "block_number")):
+            chains, blocks = batch.numbers("chain_id"), batch.numbers("block_number")
+            for chain in np.unique(chains).tolist():
+                newest[chain] = max(newest.get(chain, 0), int(blocks[chains == chain].max()))
+    return newest
 
 
 def _emulated(url: str) -> tuple[list[Chain], TokenRegistry]:

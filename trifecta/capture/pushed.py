@@ -8,9 +8,9 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Protocol
 
-import duckdb
+import numpy as np
 from deltalake.exceptions import DeltaError
 from loguru import logger
 
@@ -27,21 +27,14 @@ from trifecta.market.events import Frames
 from trifecta.settings import Settings
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake
+from warehouse.stored import Batch, StoredFile
 
 COMMIT_LINES = 2000  # of a journal that is far ahead, between two commits
 REMEMBERED_DAYS = 10  # with pushes: a series that was silent longer is not known any more
 LATELY_S = 60.0  # a journal that took a line within this is connected
-_LAKE_ERRORS = (TransientError, OSError, DeltaError, WarehouseError, duckdb.Error)
+_LAKE_ERRORS = (TransientError, OSError, DeltaError, WarehouseError)
 
-_READ = "read_parquet(?, hive_partitioning = true, hive_types = {venue: varchar, symbol: varchar, date: date})"
-_TICKS = f"""
-select venue, symbol, ts_event * (10 ** (9 - time_scale))::bigint as ns, bid, ask from {_READ}
-qualify rank() over (partition by venue, symbol order by ns desc) = 1
-"""  # noqa: S608  our own text
-_BARS = f"""
-select venue, symbol, "interval", max(ts_open) from {_READ} group by all
-"""  # noqa: S608
-_PARTITION = re.compile(r"/venue=(?:sim_)?mt5_.*/date=([0-9-]+)/")
+_VENUE = re.compile("(sim_)?mt5_")
 
 
 class Derive(Protocol):
@@ -157,18 +150,33 @@ class PushedJournal:
 def known(lake: Lake) -> tuple[dict[Key, Newest], dict[Key, int]]:
     """The newest ticks and bars of every terminal that the lake has."""
     ticks: dict[Key, Newest] = {}
-    for venue, symbol, ts_event, bid, ask in _ask(lake, "quotes", _TICKS):
-        ticks.setdefault(Key(venue, symbol, ""), Newest(ts_event)).pairs.add((bid, ask))
-    bars = {Key(venue, symbol, interval): ts_open for venue, symbol, interval, ts_open in _ask(lake, "bars", _BARS)}
+    for file in _recent(lake, "quotes"):
+        newest = ticks.setdefault(Key(file.partition["venue"], file.partition["symbol"], ""), Newest())
+        for batch in file.read(("ts_event", "time_scale", "bid", "ask")):
+            _add(newest, batch)
+    bars: dict[Key, int] = {}
+    for file in _recent(lake, "bars"):
+        for batch in file.read(("interval", "ts_open")):
+            for interval, ts_open in zip(batch.texts("interval"), batch.numbers("ts_open").tolist(), strict=True):
+                key = Key(file.partition["venue"], file.partition["symbol"], interval)
+                bars[key] = max(bars.get(key, ts_open), ts_open)
     return ticks, bars
 
 
-def _ask(lake: Lake, table: str, sql: str) -> list[Any]:
-    """Rows from the files of the last days on which a terminal pushed."""
-    files = {file: found[1] for file in lake.files(table) if (found := _PARTITION.search(file))}
-    days = sorted(set(files.values()))[-REMEMBERED_DAYS:]
-    recent = [file for file, day in files.items() if day in days]
-    if not recent:
-        return []
-    with duckdb.connect(config={"threads": 1}) as connection:
-        return connection.execute(sql, [recent]).fetchall()
+def _add(newest: Newest, batch: Batch) -> None:
+    """Takes in what ticks of the same instrument are as new as the newest, or newer."""
+    times = batch.numbers("ts_event") * np.power(10, 9 - batch.numbers("time_scale").astype(np.int64))
+    last = int(times.max())
+    if last < newest.ts_event:
+        return
+    if last > newest.ts_event:
+        newest.ts_event, newest.pairs = last, set()
+    rows = times == last
+    newest.pairs |= set(zip(batch.numbers("bid")[rows].tolist(), batch.numbers("ask")[rows].tolist(), strict=True))
+
+
+def _recent(lake: Lake, table: str) -> list[StoredFile]:
+    """Files of the last days on which a terminal pushed."""
+    files = [file for file in lake.stored(table) if _VENUE.match(file.partition["venue"])]
+    days = sorted({file.partition["date"] for file in files})[-REMEMBERED_DAYS:]
+    return [file for file in files if file.partition["date"] in days]

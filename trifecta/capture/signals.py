@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 from loguru import logger
@@ -28,7 +27,6 @@ from warehouse.lake import Lake
 FEED_PATH = "/signals"
 SEGMENT_BYTES = 8 * 1024 * 1024
 REMEMBERED_DAYS = 3
-_KNOWN = "select distinct signal_id from read_parquet(?, hive_partitioning = true) where venue = ?"
 
 
 class SignalRows:
@@ -141,13 +139,10 @@ def feed_url(settings: Settings) -> str:
 
 def known_ids(lake: Lake, venue: str) -> set[str]:
     """Ids of a source's signals of the last days that the lake has."""
-    files = [file for file in lake.files("binary_signals") if f"venue={venue}/" in file]
-    days = sorted({file.split("/date=")[1].split("/")[0] for file in files})[-REMEMBERED_DAYS:]
-    recent = [file for file in files if any(f"/date={day}/" in file for day in days)]
-    if not recent:
-        return set()
-    with duckdb.connect(config={"threads": 1}) as connection:
-        return {row[0] for row in connection.execute(_KNOWN, [recent, venue]).fetchall()}
+    files = [file for file in lake.stored("binary_signals") if file.partition["venue"] == venue]
+    days = sorted({file.partition["date"] for file in files})[-REMEMBERED_DAYS:]
+    recent = [file for file in files if file.partition["date"] in days]
+    return {one for file in recent for batch in file.read(["signal_id"]) for one in batch.texts("signal_id")}
 
 
 def _table(signals: list[BinarySignal]) -> pa.Table:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 
@@ -16,27 +16,14 @@ from trifecta.clock import NS_PER_S
 from trifecta.market.events import GapStatus
 from trifecta.market.quarantine import Gap
 from warehouse.lake import NEVER, Lake
+from warehouse.stored import Batch, StoredFile, Within
 
 MARK_S = 60.0
 REMEMBERED_BARS_S = 2 * 86_400  # bars that a restart asks for again
 REMEMBERED_TRADES_DAYS = 7  # how long a silence between two trades of a symbol may be
 
-# Read straight from the files and in one thread: a `warehouse.session` with all its views costs 50 MB more, for good.
-_READ = "read_parquet(?, hive_partitioning = true, hive_types = {venue: varchar, symbol: varchar, date: date})"
-_OPEN_GAPS = f"""
-select symbol, stream, first_id, last_id, ts_from, ts_to, ts_recv, reason from {_READ} where venue = ?
-qualify row_number() over (partition by symbol, gap_id order by ts_recv desc, status = 'open') = 1 and status = 'open'
-"""  # noqa: S608  our own text
-_ARRIVED = f"""
-select trade_id, trade_count from {_READ} where venue = ? and symbol = ? and trade_id between ? and ?
-"""  # noqa: S608
-_BARS = f"""
-select symbol, ts_open from {_READ} where venue = ? and "interval" = '1m' and ts_open >= ?
-"""  # noqa: S608
-_LAST_TRADES = f"""
-select symbol, max(trade_id + trade_count - 1), max(ts_event * (10 ** (9 - time_scale))::bigint) from {_READ}
-where venue = ? and ts_recv < ? and date >= make_timestamp_ns(?)::date - ?::integer group by symbol
-"""  # noqa: S608
+_TRADE_ENDS = ("trade_id", "trade_count", "ts_event", "time_scale", "ts_recv")
+_GAP = ("stream", "status", "first_id", "last_id", "ts_from", "ts_to", "ts_recv", "reason")
 
 
 class Unfinished(NamedTuple):
@@ -84,33 +71,62 @@ class Sink:
 
     def unfinished(self) -> list[Unfinished]:
         """Gaps that are still open."""
-        found = []
-        for symbol, stream, first_id, last_id, ts_from, ts_to, ts_recv, reason in self._ask("gaps", _OPEN_GAPS):
-            gap = Gap(NEVER, ts_recv, symbol, stream, GapStatus.OPEN, first_id, last_id, ts_from, ts_to, reason)
-            arrived = self._ask("trades", _ARRIVED, symbol, first_id, last_id)
-            ids = [trade_id + offset for trade_id, count in arrived for offset in range(count)]
-            found.append(Unfinished(gap, np.array(ids, np.int64)))
-        return found
+        newest: dict[tuple[str, str], tuple[int, bool, Gap]] = {}
+        for file in self._files("gaps"):
+            for batch in file.read(_GAP):
+                for gap in _gaps(batch, file.partition["symbol"]):
+                    key, told = (gap.symbol, gap.gap_id), (gap.ts_recv, gap.status is not GapStatus.OPEN, gap)
+                    newest[key] = max(newest.get(key, told), told, key=lambda each: each[:2])
+        still_open = (gap for _, ended, gap in newest.values() if not ended)
+        return [Unfinished(gap, self._arrived(gap)) for gap in still_open]
+
+    def _arrived(self, gap: Gap) -> npt.NDArray[np.int64]:
+        """Ids of the trades of a gap that the lake has."""
+        found = [np.empty(0, np.int64)]
+        for file in self._files("trades"):
+            if file.partition["symbol"] == gap.symbol:
+                for batch in file.read(("trade_id", "trade_count"), Within("trade_id", gap.first_id, gap.last_id)):
+                    ids, counts = batch.numbers("trade_id"), batch.numbers("trade_count")
+                    mine = (ids >= gap.first_id) & (ids <= gap.last_id)
+                    found += [np.arange(start, start + n) for start, n in zip(ids[mine], counts[mine], strict=True)]
+        return np.concatenate(found)
 
     def bar_opens(self, now_ns: int) -> dict[str, npt.NDArray[np.int64]]:
         """Start times (ns) of the bars of the last two days, by symbol."""
-        return _grouped(self._ask("bars", _BARS, now_ns - REMEMBERED_BARS_S * NS_PER_S))
+        oldest, by_symbol = now_ns - REMEMBERED_BARS_S * NS_PER_S, defaultdict[str, list[npt.NDArray[np.int64]]](list)
+        for file in self._files("bars"):
+            for batch in file.read(("interval", "ts_open"), Within("ts_open", oldest)):
+                opens, minutes = batch.numbers("ts_open"), np.array(batch.texts("interval")) == "1m"
+                by_symbol[file.partition["symbol"]].append(opens[minutes & (opens >= oldest)])
+        return {symbol: np.concatenate(opens) for symbol, opens in by_symbol.items()}
 
     def last_trades(self, before_ns: int) -> list[tuple[str, int, int]]:
         """(symbol, id, event time ns) of the last trades received before a moment, if not more than a week before."""
-        return self._ask("trades", _LAST_TRADES, before_ns, before_ns, REMEMBERED_TRADES_DAYS)
+        oldest = str(np.datetime64(before_ns, "ns").astype("datetime64[D]") - REMEMBERED_TRADES_DAYS)
+        files = [file for file in self._files("trades") if file.partition["date"] >= oldest]
+        last: dict[str, tuple[int, int]] = {}
+        for file in sorted(files, key=lambda each: each.partition["date"], reverse=True):
+            symbol = file.partition["symbol"]
+            trade_id, ts_event = last.get(symbol, (NEVER, NEVER))
+            for batch in file.read(_TRADE_ENDS, Within("trade_id", trade_id + 1)):
+                early = batch.numbers("ts_recv") < before_ns
+                if early.any():
+                    ends = batch.numbers("trade_id") + batch.numbers("trade_count") - 1
+                    unit = np.power(10, 9 - batch.numbers("time_scale").astype(np.int64))
+                    times = batch.numbers("ts_event") * unit
+                    trade_id, ts_event = max(trade_id, int(ends[early].max())), max(ts_event, int(times[early].max()))
+            if trade_id != NEVER:
+                last[symbol] = trade_id, ts_event
+        return [(symbol, *end) for symbol, end in last.items()]
 
-    def _ask(self, table: str, sql: str, *values: object) -> list[Any]:
-        """Rows of one table that are this source's."""
-        files = self._lake.files(table)
-        if not files:
-            return []
-        with duckdb.connect(config={"threads": 1}) as connection:
-            return connection.execute(sql, [files, self._source, *values]).fetchall()
+    def _files(self, table: str) -> Iterator[StoredFile]:
+        """Files of one table that are this source's."""
+        return (file for file in self._lake.stored(table) if file.partition["venue"] == self._source)
 
 
-def _grouped(pairs: Iterable[tuple[str, int]]) -> dict[str, npt.NDArray[np.int64]]:
-    by_symbol: dict[str, list[int]] = {}
-    for symbol, value in pairs:
-        by_symbol.setdefault(symbol, []).append(value)
-    return {symbol: np.array(values, np.int64) for symbol, values in by_symbol.items()}
+def _gaps(batch: Batch, symbol: str) -> Iterator[Gap]:
+    """The gap that each row tells of."""
+    texts = (batch.texts(name) for name in ("stream", "status", "reason"))
+    whole = (batch.numbers(name).tolist() for name in ("first_id", "last_id", "ts_from", "ts_to", "ts_recv"))
+    for stream, status, reason, first, last, start, stop, told in zip(*texts, *whole, strict=True):
+        yield Gap(NEVER, told, symbol, stream, GapStatus(status), first, last, start, stop, reason)
