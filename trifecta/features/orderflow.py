@@ -79,7 +79,8 @@ _SIGNED, _WEIGHT, _NOTIONAL = range(3)
 _POSITION, _TRADE_ID, _TS_EVENT, _COUNT, _PRICE, _QTY, _SIDE = (
     (TRADE.names or ()).index(name) for name in ("position", "trade_id", "ts_event", "count", "price", "qty", "side")
 )
-_BID_QTY, _ASK_QTY = 3 + LEVELS, 3 + 3 * LEVELS  # where they begin in a row of TOP
+# Where each begins in a row of TOP.
+_VALID, _BID_PRICE, _BID_QTY, _ASK_PRICE, _ASK_QTY = 2, 3, 3 + LEVELS, 3 + 2 * LEVELS, 3 + 3 * LEVELS
 _OPEN_END, _SLOT, _SEEN, _NEXT_ID, _HIGH, _LOW, _LAST = range(7)
 _LARGE_ROWS, _OUT_HIGH, _OUT_LOW, _OUT_LAST, _OUT_INTS = 5, 6, 7, 8, 9
 
@@ -130,26 +131,11 @@ class OrderFlowWindow:
         tops: Events,
         complete: npt.NDArray[np.bool_],
     ) -> Events:
-        lot, tick = 10.0**self._instrument.qty_scale, 10.0**self._instrument.price_scale
-        rows = np.zeros(len(ints), FLOW)
+        rows = np.empty(len(ints), FLOW)
         rows["position"], rows["ts_event"], rows["ts_recv"] = seconds.positions, seconds.ends, seconds.ts_recv
-        rows["buy_volume"], rows["sell_volume"] = ints[:, _BUY] / lot, ints[:, _SELL] / lot
-        count = ints[:, _TRADES]
-        rows["trades"], rows["trade_intensity"] = count, count / WINDOW_S
-        with np.errstate(invalid="ignore", divide="ignore"):
-            rows["large_trades_ratio"] = ints[:, _LARGE_ROWS] / ints[:, _ROWS]
-            rows["aggressive_buy_ratio"] = ints[:, _BUYS] / count
-            rows["aggressive_sell_ratio"] = (count - ints[:, _BUYS]) / count
-            rows["volume_weighted_price"] = floats[:, _NOTIONAL] / (ints[:, _BUY] + ints[:, _SELL]) / tick
-            from_trades = floats[:, _SIGNED] / floats[:, _WEIGHT]
-        for name, column in (("high", _OUT_HIGH), ("low", _OUT_LOW), ("last_price", _OUT_LAST)):
-            rows[name] = np.where(ints[:, column] > 0, ints[:, column] / tick, np.nan)
-        _add_book(rows, tops, tick)
-        imbalance = TRADES_SHARE * from_trades + BOOK_SHARE * rows["order_book_imbalance"]
-        # Which of two NaNs a sum keeps depends on how many rows are summed at once: one of them stands for all.
-        rows["volume_imbalance"] = np.where(np.isnan(imbalance), np.nan, np.clip(imbalance, -1.0, 1.0))
-        rows["ready"] = count >= MIN_TRADES
         rows["complete"] = complete
+        lot, tick = 10.0**self._instrument.qty_scale, 10.0**self._instrument.price_scale
+        _fill(rows, ints, floats, integers(tops), lot, tick)
         return rows
 
 
@@ -157,29 +143,50 @@ _DECAY = np.exp(-np.arange(WINDOW_S) / DECAY_S)
 _POWERS = np.arange(1 << 16, dtype=np.float64) ** QTY_POWER  # of the sizes that most trades have: looked up
 
 
-def _add_book(rows: Events, tops: Events, tick: float) -> None:
-    """Book features; NaN wherever the book is not valid."""
-    valid = tops["valid"] == 1
-    sizes = np.empty((len(tops), 2))
-    _book_sizes(integers(tops), sizes)
-    bids, asks = sizes[:, 0], sizes[:, 1]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        rows["bid"] = np.where(valid, tops["bid_price"][:, 0] / tick, np.nan)
-        rows["ask"] = np.where(valid, tops["ask_price"][:, 0] / tick, np.nan)
-        rows["bid_ask_spread"] = (rows["ask"] - rows["bid"]) / rows["bid"]
-        rows["order_book_imbalance"] = np.where(valid, (bids - asks) / (bids + asks), np.nan)
-    rows["book_valid"] = valid
+@numba.njit(cache=True)
+def _fill(rows, ints, floats, tops, lot, tick):  # type: ignore[no-untyped-def]
+    """Features of each window, and of the book at its close; NaN wherever the book is not valid."""
+    for at in range(len(rows)):
+        row = rows[at]
+        buy, sell, count, buys = ints[at, _BUY], ints[at, _SELL], ints[at, _TRADES], ints[at, _BUYS]
+        row.buy_volume, row.sell_volume = buy / lot, sell / lot
+        row.large_trades_ratio = _ratio(ints[at, _LARGE_ROWS], ints[at, _ROWS])
+        row.aggressive_buy_ratio, row.aggressive_sell_ratio = _ratio(buys, count), _ratio(count - buys, count)
+        row.volume_weighted_price = _ratio(floats[at, _NOTIONAL], buy + sell) / tick
+        row.trade_intensity, row.trades, row.ready = count / WINDOW_S, count, count >= MIN_TRADES
+        row.high, row.low = _price(ints[at, _OUT_HIGH], tick), _price(ints[at, _OUT_LOW], tick)
+        row.last_price = _price(ints[at, _OUT_LAST], tick)
+        valid = tops[at, _VALID] == 1
+        bids, asks = _book_sizes(tops, at)
+        bid = tops[at, _BID_PRICE] / tick if valid else np.nan
+        ask = tops[at, _ASK_PRICE] / tick if valid else np.nan
+        book = _ratio(bids - asks, bids + asks) if valid else np.nan
+        row.bid, row.ask, row.bid_ask_spread, row.order_book_imbalance = bid, ask, _ratio(ask - bid, bid), book
+        row.book_valid = valid
+        imbalance = TRADES_SHARE * _ratio(floats[at, _SIGNED], floats[at, _WEIGHT]) + BOOK_SHARE * book
+        # Which of two NaNs a sum keeps is the compiler's choice: one of them stands for all.
+        row.volume_imbalance = np.nan if np.isnan(imbalance) else min(max(imbalance, -1.0), 1.0)
 
 
 @numba.njit(cache=True)
-def _book_sizes(tops, sizes):  # type: ignore[no-untyped-def]
-    """Sums of the sizes of both sides, (rows, 2), from TOP rows."""
-    for row in range(len(tops)):
-        for side, field in enumerate((_BID_QTY, _ASK_QTY)):
-            total = 0
-            for level in range(field, field + LEVELS):
-                total += tops[row, level]
-            sizes[row, side] = total
+def _ratio(part, whole):  # type: ignore[no-untyped-def]
+    """part / whole; NaN of nothing, and of what is not known."""
+    return part / whole if whole > 0 else np.nan
+
+
+@numba.njit(cache=True)
+def _price(ticks, tick):  # type: ignore[no-untyped-def]
+    return ticks / tick if ticks > 0 else np.nan
+
+
+@numba.njit(cache=True)
+def _book_sizes(tops, row):  # type: ignore[no-untyped-def]
+    """Sums of the sizes of both sides."""
+    bids = asks = 0
+    for level in range(LEVELS):
+        bids += tops[row, _BID_QTY + level]
+        asks += tops[row, _ASK_QTY + level]
+    return bids, asks
 
 
 @numba.njit(cache=True)
@@ -207,7 +214,7 @@ def _advance(  # type: ignore[no-untyped-def]
     row = 0
     for close in range(len(ends)):
         row, held = _add(state, ints, floats, powers, trades, row, positions[close], lots, held)
-        _sum(state, ints, floats, totals, decay, lots, first, out_ints[close], out_floats[close])
+        _sum(state, ints, floats, totals, decay, lots, first, close, out_ints, out_floats)
         _open(state, ints, floats, totals, ends[close + 1] if close + 1 < len(ends) else open_end)
     _, held = _add(state, ints, floats, powers, trades, row, _NEVER, lots, held)
     return held
@@ -277,11 +284,11 @@ def _faded(age_s):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _sum(state, ints, floats, totals, decay, lots, first, out_ints, out_floats):  # type: ignore[no-untyped-def]
+def _sum(state, ints, floats, totals, decay, lots, first, close, out_ints, out_floats):  # type: ignore[no-untyped-def]
     slot = state[_SLOT]
     for column in range(_FIRST):
         totals[column] += ints[slot, column]
-        out_ints[column] = totals[column]
+        out_ints[close, column] = totals[column]
     # Oldest first: from the bucket behind the open one around to it.
     signed = weight = notional = 0.0
     for bucket in range(slot + 1, WINDOW_S):
@@ -294,10 +301,11 @@ def _sum(state, ints, floats, totals, decay, lots, first, out_ints, out_floats):
         signed += floats[bucket, _SIGNED] * fade
         weight += floats[bucket, _WEIGHT] * fade
         notional += floats[bucket, _NOTIONAL]
-    out_floats[_SIGNED], out_floats[_WEIGHT], out_floats[_NOTIONAL] = signed, weight, notional
-    out_ints[_OUT_HIGH], out_ints[_OUT_LOW], out_ints[_OUT_LAST] = state[_HIGH], state[_LOW], state[_LAST]
+    out_floats[close, _SIGNED], out_floats[close, _WEIGHT], out_floats[close, _NOTIONAL] = signed, weight, notional
+    for column, field in enumerate((_HIGH, _LOW, _LAST)):
+        out_ints[close, _OUT_HIGH + column] = state[field]
     oldest = ints[(slot + 1) % WINDOW_S, _FIRST] - first
-    out_ints[_LARGE_ROWS] = _large(lots[max(oldest, 0) : state[_SEEN] - first], totals[_BUY] + totals[_SELL])
+    out_ints[close, _LARGE_ROWS] = _large(lots[max(oldest, 0) : state[_SEEN] - first], totals[_BUY] + totals[_SELL])
 
 
 @numba.njit(cache=True)
@@ -318,10 +326,12 @@ def _open(state, ints, floats, totals, open_end):  # type: ignore[no-untyped-def
     """Opens the second that ends at `open_end`; seconds skipped on the way leave empty buckets."""
     steps = min((open_end - state[_OPEN_END]) // _SECOND, WINDOW_S)
     for _ in range(steps):
-        state[_SLOT] = (state[_SLOT] + 1) % WINDOW_S
+        slot = state[_SLOT] + 1 if state[_SLOT] + 1 < WINDOW_S else 0
+        state[_SLOT] = slot
         for column in range(_FIRST):
-            totals[column] -= ints[state[_SLOT], column]
-        ints[state[_SLOT], :] = 0
-        floats[state[_SLOT], :] = 0.0
-        ints[state[_SLOT], _FIRST] = state[_SEEN]
+            totals[column] -= ints[slot, column]
+            ints[slot, column] = 0
+        for column in range(3):
+            floats[slot, column] = 0.0
+        ints[slot, _FIRST] = state[_SEEN]
     state[_OPEN_END], state[_HIGH], state[_LOW] = open_end, 0, 0
