@@ -38,7 +38,7 @@ def append(lake: Lake, name: str, rows: list[dict[str, object]]) -> None:
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    found, rng = Lake(str(tmp_path / "lake")), random.Random(7)
+    found, rng = Lake(str(tmp_path / "lake")), random.Random(7)  # noqa: S311
     trades: list[dict[str, object]] = []
     for row in range(200):
         received = NOW - 12 * DAY_NS + row * DAY_NS // 16
