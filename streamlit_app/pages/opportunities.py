@@ -15,6 +15,7 @@ ENGINES = {
     "forex": ":material/currency_exchange: Forex",
     "binary": ":material/casino: Binary",
 }
+AUTO, REFUSED = "auto", "auto-refused"
 _MARKS = {"EXECUTE": "green", "CONSIDER": "orange", "SKIP": "gray"}
 
 
@@ -33,14 +34,20 @@ def _auto() -> None:
     found = sidecar().get("/auto")
     if "error" in found:
         return
+    # Whoever else turns it turns it here too: a page that is left open must never turn it back
+    st.session_state[AUTO] = found["enabled"]
     with st.container(horizontal=True, vertical_alignment="center"):
-        wanted = st.toggle("Execute by rule", value=found["enabled"], key="auto")
+        st.toggle("Execute by rule", key=AUTO, on_change=_turn)
         st.caption(found["rule"])
-        if wanted != found["enabled"]:
-            word = "on" if wanted else "off"
-            answer = sidecar().post("/auto", {"enabled": wanted, "reason": f"switched {word} on the dashboard"})
-            if not frame.trouble(answer):
-                st.rerun(scope="fragment")
+    if refused := st.session_state.pop(REFUSED, None):
+        frame.trouble(refused)
+
+
+def _turn() -> None:
+    """Turns the rule as the switch was clicked; what the sidecar says against it is shown below."""
+    wanted = st.session_state[AUTO]
+    reason = f"switched {'on' if wanted else 'off'} on the dashboard"
+    st.session_state[REFUSED] = sidecar().post("/auto", {"enabled": wanted, "reason": reason})
 
 
 @st.fragment(run_every=frame.LIVE_S)

@@ -26,9 +26,20 @@ ANSWERS: dict[str, tuple[int, dict[str, object]]] = {
 Page = Callable[..., AppTest]
 
 
+POSTED: list[tuple[str, dict[str, object]]] = []
+"""What was asked of the sidecar, oldest first."""
+NOT_HERE: tuple[int, dict[str, object]] = (404, {"error": "http", "reason": "not here"})
+
+
 class _Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        status, body = ANSWERS.get(self.path.partition("?")[0], (404, {"error": "http", "reason": "not here"}))
+        self._answer(*ANSWERS.get(self.path.partition("?")[0], NOT_HERE))
+
+    def do_POST(self) -> None:
+        POSTED.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+        self._answer(*ANSWERS.get(self.path, NOT_HERE))
+
+    def _answer(self, status: int, body: dict[str, object]) -> None:
         content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))

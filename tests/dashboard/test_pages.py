@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.dashboard.conftest import APP, Page
+from tests.dashboard.conftest import ANSWERS, APP, POSTED, Page
 from tests.trade.trading import KRAKEN, floor
 from warehouse.ledger import Ledger
 
@@ -52,6 +52,22 @@ def test_performance_tells_what_the_report_tells(page: Page, tmp_path: Path) -> 
         assert groups["earned"].tolist() == pytest.approx([2 - 0.602])
         assert groups["won"].tolist() == pytest.approx([2 / 3])
     assert "2 of 3" in [tile.value for tile in found.metric]
+
+
+def test_a_page_left_open_follows_the_rule_and_never_turns_it_back(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stands(enabled: bool) -> None:
+        monkeypatch.setitem(ANSWERS, "/auto", (200, {"enabled": enabled, "rule": "the best alone"}))
+
+    POSTED.clear()
+    stands(True)
+    found = page("pages/opportunities.py")
+    assert found.toggle[0].value
+    stands(False)  # somebody turned it off elsewhere
+    found.run()
+    assert (found.toggle[0].value, POSTED) == (False, [])
+    stands(True)
+    found.toggle[0].set_value(True).run()
+    assert POSTED == [("/auto", {"enabled": True, "reason": "switched on on the dashboard"})]
 
 
 def test_says_why_no_range_is_served(page: Page) -> None:
