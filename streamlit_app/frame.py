@@ -101,6 +101,18 @@ def portfolio() -> str | None:
     return known[0] if known else None
 
 
+@st.fragment(run_every=CHART_S)
+def until_booked(next_step: str) -> None:
+    """Stands where a portfolio will, and draws the page anew as soon as there is one."""
+    try:
+        if accounts.portfolios():
+            st.rerun()
+    except accounts.LedgerAwayError as error:
+        st.error(str(error), icon=":material/database_off:")
+        return
+    nothing("Nothing was booked yet", next_step)
+
+
 def trouble(answer: dict[str, Any]) -> bool:
     """Says why the sidecar gave no answer; false where it gave one."""
     if "error" not in answer:

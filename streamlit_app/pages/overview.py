@@ -106,6 +106,8 @@ def _flows() -> Light:
     failed = failed_flows(settings().run_dir)
     if failed:
         return "red", "schedule", ", ".join(f"{name} {how.lower()}" for name, how in failed.items())
+    if not any(settings().run_dir.glob("flow-*.json")):
+        return "gray", "schedule", "no flow has run yet"
     return "green", "schedule", "flows well"
 
 

@@ -19,7 +19,7 @@ def main() -> None:
     try:
         portfolio = frame.portfolio()
         if portfolio is None:
-            frame.nothing("Nothing was booked yet", "Execute an opportunity on paper, and its course appears here.")
+            frame.until_booked("The trader books its capital when it starts, and everything it earns from then on.")
             return
         _totals(portfolio)
         _equity(portfolio)
@@ -123,6 +123,9 @@ def _outcomes(portfolio: str) -> None:
 def _trades(portfolio: str) -> None:
     st.subheader("Decisions")
     found = accounts.trades_of(portfolio)
+    if found.empty:
+        frame.nothing("No decision yet", "Execute an opportunity, and what it was decided on and brought appears here.")
+        return
     chosen = st.dataframe(
         found,
         hide_index=True,

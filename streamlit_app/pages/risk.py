@@ -34,7 +34,9 @@ def main() -> None:
     _turn()
     try:
         portfolio = frame.portfolio()
-        if portfolio is not None:
+        if portfolio is None:
+            frame.until_booked("Limits are shares of a portfolio: they appear once its capital is booked.")
+        else:
             _limits(portfolio)
             _positions(portfolio)
         _turns()

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
@@ -18,15 +19,23 @@ FLAGS = (
 PAGES = {
     "Overview": "Forecast range against what happened",
     "Order flow": "The book now",
-    "Opportunities": "scanner",  # they are a flow, and the system of the tests runs without Prefect
-    "Performance": "Nothing was booked yet",
+    "Opportunities": "no scanner has been heard yet",  # they are a flow, and this system runs without Prefect
+    "Performance": "Decisions",
     "Risk": "The switch, lately",
     "Models": "What serves now",
     "Data quality": "Gaps, 7 days",
     "SQL": "Saved queries",
 }
 """What each page shows where it is drawn to its end."""
-PATIENCE_MS = 30_000
+DESK: dict[str, Any] = {"viewport": {"width": 1400, "height": 1000}}
+TELEPHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "is_mobile": True,
+    "has_touch": True,
+    "user_agent": "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/126.0.0.0 Mobile Safari/537.36",  # Streamlit closes its menu by itself where it reads `Mobile`
+}
+PATIENCE_MS = 90_000
 expect.set_options(timeout=PATIENCE_MS)
 SHOTS = Path(os.environ.get("TRIFECTA_SCREENSHOTS", "artifacts/screenshots"))
 """CI keeps what stands here."""
@@ -56,8 +65,9 @@ def browser_here() -> Iterator[Browser]:
 class Watched:
     """A tab whose complaints and requests are noted."""
 
-    def __init__(self, browser: Browser, width: int = 1400) -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 1000}, accept_downloads=True)
+    def __init__(self, browser: Browser, telephone: bool = False) -> None:
+        self.telephone = telephone
+        self.context = browser.new_context(**(TELEPHONE if telephone else DESK), accept_downloads=True)
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE_MS)
         self.complaints: list[str] = []
@@ -76,6 +86,8 @@ class Watched:
 
     def open(self, name: str) -> Page:
         """Chooses a page in the menu, and returns once it is drawn to its end."""
+        if self.telephone:  # there the menu is closed until it is wanted
+            self.page.get_by_test_id("stExpandSidebarButton").click()
         self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
         expect(self.page.get_by_role("heading", name=name, level=1)).to_be_visible()
         expect(self.page.get_by_text(PAGES[name]).first).to_be_visible()
