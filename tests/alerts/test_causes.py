@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from flows.report import note_begin
 from flows.scan import scan
 from tests.alerts.conftest import IMGHDR, Webhook
 from tests.capture.test_recorder import market, recording, settings_of
+from tests.trade.pit import HERE, THERE, pit, two_hop
 from trifecta.clock import NS_PER_S, ManualClock, SystemClock
 from trifecta.decide import halt
 from trifecta.emulator.config import Fault, FaultKind
@@ -266,17 +268,32 @@ def test_a_trader_that_falls_silent_is_told_once_and_that_it_is_back(tmp_path: P
     assert "with 2 open trades" in webhook.bodies[0]
 
 
-def test_a_leg_that_stays_alone_is_told_once_and_that_it_is_whole(tmp_path: Path, webhook: Webhook) -> None:
-    still = Still(tmp_path, webhook, "leg_alone")
-    for alarms in (
-        [],
-        ["tri-a holds 1 BTC of one leg alone for 11 s"],
-        ["tri-a holds 1 BTC of one leg alone for 12 s"],
-        [],
-    ):
-        trader.write(tmp_path / "run", msgspec.structs.replace(_TRADING, alarms=alarms), NOW)
+def test_a_leg_that_stays_alone_is_told_once_and_that_it_is_whole(
+    tmp_path: Path, ledger: Ledger, webhook: Webhook
+) -> None:
+    still, own = Still(tmp_path, webhook, "leg_alone"), pit(ledger, max_naked_s=3)
+    own.book(HERE, 99.9, 100.0)
+    own.book(THERE, 101.0, 101.1)
+    found = two_hop(own)
+    own.trader.offer([found])
+    decision = own.trader.execute(found.id, "test").decision_id
+    own.run(0.05)
+    own.empty(HERE)
+    for seconds in (0.5, 6, 3):
+        own.run(seconds)
+        trader.write(tmp_path / "run", own.trader.report(), NOW)
         still.wait(1)
-    assert webhook.titles == ["[critical] leg alone: tri-a", "[recovered] leg alone: tri-a"]
+    own.book(HERE, 98.0, 98.1)
+    own.run(8)
+    trader.write(tmp_path / "run", own.trader.report(), NOW)
+    still.wait(1)
+    assert webhook.titles == [f"[critical] leg alone: {decision}", f"[recovered] leg alone: {decision}"]
+    assert "of one leg alone" in webhook.bodies[0]
+
+
+def test_every_rule_has_its_cause_produced() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    assert {rule.name for rule in RULES} <= set(re.findall(r'webhook, "(\w+)"', sources))
 
 
 def test_the_summary_of_a_day_is_sent_once(tmp_path: Path, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
