@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,11 @@ def test_every_deployment_names_a_flow_that_is_there(deployment: dict[str, Any])
     assert isinstance(getattr(module, name), Flow)
     assert deployment["name"] == name
     assert deployment["work_pool"]["name"] == POOL
+
+
+def test_the_tour_names_every_deployment() -> None:
+    tour = (ROOT / "docs" / "prefect.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", tour, re.M)) == {deployment["name"] for deployment in DEPLOYMENTS}
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment["name"])
