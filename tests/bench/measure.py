@@ -75,7 +75,7 @@ def one_core() -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
-def run(bench: str, *, quick: bool) -> list[Verdict]:
+def run(bench: str, *, quick: bool, **more: float) -> list[Verdict]:
     """What the benchmark of that name measures."""
-    found: list[Verdict] = import_module(f"tests.bench.{bench}").measure(quick=quick)
+    found: list[Verdict] = import_module(f"tests.bench.{bench}").measure(quick=quick, **more)
     return found
