@@ -29,6 +29,7 @@ _STYLE = """<style>
   .stMainBlockContainer {padding: 4rem .8rem 2rem;}
   [data-testid="stMetric"] {min-width: 6.4rem;}
   [data-testid="stMetricValue"] {font-size: 1.1rem;}
+  .modebar-container {display: none;}  /* without a mouse it never leaves, and lies over the legend */
 }
 </style>"""
 _SIMULATED = (

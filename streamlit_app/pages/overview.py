@@ -13,8 +13,7 @@ from streamlit_app.reading import reader, settings, sidecar
 from trifecta.ops.alerts.facts import failed_flows
 
 MINUTES = 15
-Light = tuple[Literal["green", "orange", "red", "blue", "gray"], str, str]
-"""Colour, icon and words."""
+Light = tuple[Literal["green", "orange", "red", "blue", "gray"], str, str]  # colour, icon and words
 _GAPS = """
     select count(*) filter (where status = 'open') as open, count(*) filter (where status = 'lost') as lost
     from gaps where date >= current_date - 7

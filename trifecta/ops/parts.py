@@ -213,6 +213,7 @@ def dashboard(settings: Settings) -> Part:
             *(sys.executable, "-m", "streamlit", "run", str(DASHBOARD), "--server.port", str(settings.dashboard_port)),
             *("--server.address", settings.dashboard_host, "--server.headless", "true"),
             *("--server.fileWatcherType", "none", "--browser.gatherUsageStats", "false"),
+            *("--runner.magicEnabled", "false"),  # which would show a bare text of the source on the page
             *_dashboard_tls(settings),
         ),
         child_environment(settings),
