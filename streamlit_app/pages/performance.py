@@ -58,6 +58,9 @@ def _totals(portfolio: str) -> None:
 @st.fragment(run_every=frame.CHART_S)
 def _equity(portfolio: str) -> None:
     worth = accounts.equity_of(portfolio)
+    if len(worth) < 2:
+        frame.nothing("No course yet", "It is drawn from the second valuation on.")
+        return
     figure = figures.panels(("equity", "drawdown"), heights=(0.7, 0.3), height=420)
     figures.line(figure, worth["ts_ns"], worth["equity"], "equity", figures.BLUE, row=1, width=2)
     figures.line(figure, worth["ts_ns"], worth["capital"], "paid in", figures.GREY, row=1, dash="dot")
