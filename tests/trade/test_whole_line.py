@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from sqlalchemy import Table, func, select
@@ -19,6 +19,7 @@ from sqlalchemy import Table, func, select
 from trifecta.clock import SystemClock
 from trifecta.decide import auto, halt
 from trifecta.ops import parts, scan
+from trifecta.scan import board
 from trifecta.scan.running import Scanning
 from trifecta.scan.snapshot import Snapshot
 from trifecta.settings import Settings, TradeSettings, load
@@ -36,8 +37,14 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     two = {name: {"symbols": [pair]} for name, pair in (("binance", "BTCUSDT"), ("kraken", "BTC/USDT"))}
     none = {name: {"enabled": False} for name in ("binance_usdm", "coinbase", "okx")}
     trade = TradeSettings(transfer_s=1, mark_s=1, auto={"min_profit": 0, "max_risk": 100})  # type: ignore[arg-type]
-    risk = {"position_share": 1, "asset_share": 10, "venue_share": 10, "daily_trades": 10_000, "loss_streak": 1_000}
-    return load(venues={**two, **none}, trade=trade, risk=risk, emulator_dislocations=GAPS_AN_HOUR)
+    risk = {
+        "position_share": 1, "asset_share": 10, "venue_share": 10, "daily_trades": 10_000, "loss_streak": 1_000,
+        "stale_s": 60,
+    }  # fmt: skip
+    # A machine that is busy tells quotes late: here a gap is to be traded, not to be doubted.
+    monkeypatch.setattr(board, "MAX_LAG_MS", 60_000.0)
+    patient = {"arbitrage": {"max_age_s": 20, "max_skew_s": 20}}
+    return load(venues={**two, **none}, trade=trade, risk=risk, scan=patient, emulator_dislocations=GAPS_AN_HOUR)
 
 
 @asynccontextmanager
@@ -57,12 +64,20 @@ async def scanned(settings: Settings) -> AsyncIterator[None]:
 
 
 class Process:
-    """`trifecta trade`, which a test kills and starts again."""
+    """`trifecta trade`, which a test kills and starts again. Nothing of it outlives the block."""
 
     def __init__(self, settings: Settings) -> None:
         self._environment = dict(parts.child_environment(settings))
         self._log = settings.data_dir / "trader.log"
         self.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._running.poll() is None:
+            self._running.kill()
+            self._running.wait()
 
     def start(self) -> None:
         with self._log.open("a") as log:
@@ -108,23 +123,22 @@ async def test_a_gap_becomes_money_however_often_the_trader_is_killed(settings: 
     with scan.own_market(settings) as own, Ledger(own.ledger) as ledger:
         ledger.migrate()
         auto.turn(ledger, True, "a test", "test", SystemClock().now_ns())
-        trader = Process(own)
-        async with scanned(own):
-            await _until(lambda: _filled(ledger) > 0, "a first fill")
-            for _ in range(2):
-                known = _filled(ledger)
-                trader.kill()
-                trader.start()
-                await _until(lambda known=known: _filled(ledger) > known, "a fill after the kill")  # type: ignore[misc]
-            await _until(lambda: _count(ledger, outcomes) > 0, "an outcome")
-            halt.halt(ledger, "enough", "test", SystemClock().now_ns())
-            with ledger.read() as connection:
-                traded = connection.execute(
-                    select(decisions.c.opportunity_id, decisions.c.id).where(decisions.c.verdict == "approved").limit(1)
-                ).one()
-            answers = [await asyncio.to_thread(trader.execute, traded.opportunity_id) for _ in range(2)]
-            gone = await asyncio.to_thread(trader.execute, "arbitrage-nothing")
-        trader.stop()
+        with Process(own) as trader:
+            async with scanned(own):
+                await _until(lambda: _filled(ledger) > 0, "a first fill")
+                for _ in range(2):
+                    known = _filled(ledger)
+                    trader.kill()
+                    trader.start()
+                    await _until(lambda known=known: _filled(ledger) > known, "a fill after the kill")
+                await _until(lambda: _count(ledger, outcomes) > 0, "an outcome")
+                halt.halt(ledger, "enough", "test", SystemClock().now_ns())
+                approved = select(decisions.c.opportunity_id, decisions.c.id).where(decisions.c.verdict == "approved")
+                with ledger.read() as connection:
+                    traded = connection.execute(approved.limit(1)).one()
+                answers = [await asyncio.to_thread(trader.execute, traded.opportunity_id) for _ in range(2)]
+                gone = await asyncio.to_thread(trader.execute, "arbitrage-nothing")
+            trader.stop()
         assert [(one["verdict"], one["decision_id"]) for one in answers] == [("approved", traded.id)] * 2
         assert (gone["verdict"], gone["decision_id"]) == ("gone", None)
         assert _count(ledger, execution_requests) == 3
