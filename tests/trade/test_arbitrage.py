@@ -121,6 +121,21 @@ def test_a_leg_that_stays_naked_is_an_alarm_and_nothing_new_is_opened(ledger: Le
     own.sound()
 
 
+def test_an_unwinding_that_is_on_its_way_is_not_taken_back_however_long_the_leg_was_alone(ledger: Ledger) -> None:
+    own = pit(ledger, max_naked_s=3)
+    own.book(HERE, 99.9, 100.0)
+    own.book(THERE, 101.0, 101.1)
+    _execute(own)
+    own.run(0.05)
+    own.empty(HERE)
+    own.run(9)
+    assert own.trader.alarms
+    own.book(HERE, 98.0, 98.1)
+    own.run(4, step_s=0.02)  # looks more often than an order takes to arrive
+    assert (own.trader.alarms, _held(own)) == ((), {})
+    own.sound()
+
+
 def test_a_restart_unwinds_and_brings_what_the_process_before_left(ledger: Ledger) -> None:
     first = pit(ledger)
     first.book(HERE, 99.9, 100.0)

@@ -118,7 +118,7 @@ class Arbitrage:
             return None
 
     def _watch(self, trade: Trade, orders: Sequence[Order], naked: Decimal, now_ns: int) -> None:
-        """Takes back orders of a trade that is naked for too long, and tells of it."""
+        """Takes back the legs of a trade that is naked for too long, never what unwinds it, and tells of it."""
         since = min((one.sent_at or one.intended_at for one in orders if one.filled_qty), default=now_ns)
         if not naked or now_ns - since <= self._floor.settings.trade.max_naked_s * NS_PER_S:
             if self._floor.alarms.pop(trade.decision_id, None):
@@ -129,7 +129,7 @@ class Arbitrage:
             logger.error("{}: nothing new is opened until it is unwound", told)
         self._floor.alarms[trade.decision_id] = told
         for one in orders:
-            if not one.status.is_final:
+            if not one.status.is_final and not one.reduces:
                 self._floor.oms.cancel(one.client_order_id)
 
     def _bring(self, trade: Trade, orders: Sequence[Order], now_ns: int) -> int | None:
