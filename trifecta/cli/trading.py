@@ -164,6 +164,7 @@ def backtest(
     seed: Annotated[int | None, typer.Option(help="Of the dice, and of the simulated market.", min=0)] = None,
     hours: Annotated[float, typer.Option(help="Of the simulated market.", min=0.01, max=240)] = 24.0,
     keep: Annotated[Path | None, typer.Option(help="Where to keep the run's ledger.", dir_okay=False)] = None,
+    bars: Annotated[bool, typer.Option("--bars", help="Trade forex over the lake's M15 bars.")] = False,
     against_paper: Annotated[
         bool, typer.Option("--against-paper", help="Compare with what paper traded; by default all that it did.")
     ] = False,
@@ -178,9 +179,14 @@ def backtest(
     settings = configured()
     if seed is not None:
         settings = settings.model_copy(update={"trade": settings.trade.model_copy(update={"seed": seed})})
+    if bars and (files or against_paper):
+        told = "takes neither files nor --against-paper: it trades what the lake holds"
+        raise typer.BadParameter(told, param_hint="--bars")
     if against_paper and not (start or end):
         start, end = testing.paper_span(settings)
-    if files or start or end:
+    if bars:
+        tape = testing.forex_tape(settings, start, end, err)
+    elif files or start or end:
         tape = testing.recorded_tape(settings, files or [], start, end, err)
     else:
         tape = testing.simulated_tape(settings.trade.seed, hours)

@@ -23,9 +23,10 @@ from sqlalchemy import Connection
 from trifecta.capture.replay import replay
 from trifecta.clock import NS_PER_S, SystemClock
 from trifecta.errors import DataError
+from trifecta.market.instruments import ASSUMED_SPREAD
 from trifecta.scan.snapshot import iso
 from trifecta.settings import Settings
-from trifecta.trade.backtest import recorded
+from trifecta.trade.backtest import bars, recorded
 from trifecta.trade.backtest.divergence import Divergence, compare, span
 from trifecta.trade.backtest.report import Report, report
 from trifecta.trade.backtest.run import Backtest
@@ -252,6 +253,23 @@ def recorded_tape(settings: Settings, files: Sequence[Path], start: str, end: st
         with _progress(console, "replay") as told:
             replay(files, lake=lake, clock=SystemClock(), on_progress=told)
         return _read(lake, span, console)
+
+
+def forex_tape(settings: Settings, start: str, end: str, console: Console) -> Tape:
+    """What the lake's M15 bars of forex tell of a span; without one all of it.
+
+    Raises:
+        DataError: a time is none, or there is no such bar in the span.
+    """
+    span = _span_ns(start, "from", 0), _span_ns(end, "to", 2**62)
+    with session(Lake(settings.lake)) as connection:
+        found = bars.read(connection, *span, settings.scan.forex.commission_per_lot)
+    if not len(found.tape):
+        raise DataError("there is no M15 bar of forex in this span: `trifecta import-forex` reads a history of them")
+    if found.assumed:
+        told = f"a spread of {ASSUMED_SPREAD:.2%} is assumed of {', '.join(found.assumed)}"
+        console.print(f"{told}: they have one side, taken for bids", style="yellow")
+    return found.tape
 
 
 def _read(lake: Lake, span: tuple[int, int], console: Console) -> Tape:

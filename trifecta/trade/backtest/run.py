@@ -19,10 +19,12 @@ from trifecta.market.events import Book
 from trifecta.scan.arbitrage import ArbitrageScanner
 from trifecta.scan.board import Board
 from trifecta.scan.chains import ChainScanner
+from trifecta.scan.forex import BAR_S, ForexFinder
+from trifecta.scan.opportunity import Engine
 from trifecta.scan.pool_board import PoolBoard
 from trifecta.scan.scanner import Scanner
 from trifecta.settings import Settings
-from trifecta.trade.backtest import windows
+from trifecta.trade.backtest import bars, windows
 from trifecta.trade.backtest.tape import Tape
 from trifecta.trade.backtest.view import TapeBooks, TapeClock, TapePrices
 from trifecta.trade.judging import judges
@@ -61,10 +63,13 @@ class Backtest:
         """
         self._tape = tape
         self._everything = everything
-        slow = {"mark_s": MARK_S, "reconcile_s": RECONCILE_S, "mode": "paper"}
+        mark_s = float(BAR_S) if tape.bars else MARK_S
+        slow = {"mark_s": mark_s, "reconcile_s": RECONCILE_S, "mode": "paper"}
         self._settings = settings.model_copy(update={"trade": settings.trade.model_copy(update=slow)})
         self._clock = TapeClock(int(tape.ts[0]) if len(tape) else 0)
         self._ledger = ledger
+        self._closing = bars.Closing(tape.bars.get(bars.INTERVAL, {}))
+        self._forex = ForexFinder(settings.scan.forex)
         self._scanner = self._make_scanner()
         self._trader = self._make_trader()
         self.watched = Watched(rows=len(tape))
@@ -77,16 +82,18 @@ class Backtest:
         """
         auto.turn(self._ledger, True, "the rule of a backtest", ACTOR, self._clock.now_ns())
         lends = self._settings.trade.lend_stock
-        self._trader.enlist(replace(one.order, margin=lends) for one in self._tape.listings)
+        self._trader.enlist(replace(one.order, margin=one.order.margin or lends) for one in self._tape.listings)
         self._trader.open()
-        rows = self._rows()
+        rows, looks = self._rows(), self._looks()
         for done, row in enumerate(rows):
+            if done % 1_000 == 0:
+                on_progress(row, len(self._tape))
+            if not looks[row] and not self._trader.open_trades:
+                continue
             self._until(int(self._tape.ts[row]))
             self._take(row)
             if done + 1 == len(rows) or self._tape.ts[rows[done + 1]] != self._tape.ts[row]:
-                self._look()
-            if done % 1_000 == 0:
-                on_progress(row, len(self._tape))
+                self._look(scans=bool(looks[row]))
         if len(self._tape):
             last_s = self._settings.trade.transfer_s + AFTER_S
             self._until(int(self._tape.ts[-1]) + round(last_s * NS_PER_S))
@@ -100,14 +107,21 @@ class Backtest:
     def _rows(self) -> list[int]:
         """The newest of each moment: as the running system, a look is at all that came since the last one."""
         chosen = windows.newest(self._tape)
-        if not self._everything:
+        if not self._everything and not self._tape.bars:
             chosen &= windows.fed(self._tape, self._settings.scan.arbitrage.max_age_s)
         rows: list[int] = np.flatnonzero(chosen).tolist()
         return rows
 
+    def _looks(self) -> windows.Mask:
+        """Rows after which the scanners look. Inside a bar none is: what comes there only ends what is held."""
+        return bars.opening(self._tape) if self._tape.bars else np.ones(len(self._tape), np.bool_)
+
     def _take(self, row: int) -> None:
         event = self._tape.event(row)
         self._clock.set(event.ts_recv)
+        closed = self._closing.at(event.ts_recv)
+        if closed is not None:
+            self._forex.refresh(closed)
         if isinstance(event, Book):
             self._scanner.take_book(event)
         else:
@@ -115,9 +129,9 @@ class Backtest:
         self._trader.take(event)
         self.watched.fed += 1
 
-    def _look(self) -> None:
-        found = self._scanner.scan()
-        self.watched.scans += 1
+    def _look(self, *, scans: bool) -> None:
+        found = self._scanner.scan() if scans else None
+        self.watched.scans += scans
         if found is not None:
             offered = list(chain.from_iterable(found.opportunities.values()))
             self.watched.opportunities |= {one.id for one in offered}
@@ -137,11 +151,13 @@ class Backtest:
         raise PermanentError(f"{self._trader.open_trades} trades do not end: {MOST_STEPS} steps at {ts}")
 
     def _make_scanner(self) -> Scanner:
-        scan, board = self._settings.scan, Board(one.scan for one in self._tape.listings)
+        scan, forex = self._settings.scan, self._tape.bars.get(bars.INTERVAL, {})
+        board = Board(one.scan for one in self._tape.listings if one.market not in forex)
         chains = ChainScanner(board, PoolBoard(), scan.arbitrage)  # no pool is on a tape
         arbitrage = ArbitrageScanner(board, scan.arbitrage)
+        finders = {Engine.FOREX: self._forex}
         return Scanner(
-            arbitrage, chains, {}, self._clock, every_s=scan.cycle_s, simulated=self._tape.simulated
+            arbitrage, chains, finders, self._clock, every_s=scan.cycle_s, simulated=self._tape.simulated
         )  # fmt: skip
 
     def _make_trader(self) -> Trader:

@@ -126,4 +126,11 @@ class Tape:
         """The rows received before `ts`, and nothing else."""
         rows = int(np.searchsorted(self.ts, ts, side="left"))
         cut = {one.name: getattr(self, one.name)[:rows] for one in fields(self)[1:9]}
-        return replace(self, **cut, signals=tuple(one for one in self.signals if one.ts_recv < ts), _tracks={})
+        signals = tuple(one for one in self.signals if one.ts_recv < ts)
+        bars = {
+            interval: {
+                market: one[: int(np.searchsorted(one.ts_close, ts, side="right"))] for market, one in of.items()
+            }
+            for interval, of in self.bars.items()
+        }
+        return replace(self, **cut, signals=signals, bars=bars, _tracks={})
