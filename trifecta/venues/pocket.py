@@ -90,11 +90,11 @@ def fetch(url: str, token: str = "") -> bytes:
         answer = connection.getresponse()
         body = answer.read(MAX_BODY_BYTES + 1)
     except (OSError, HTTPException) as error:
-        raise VenueError(f"signal feed {address.hostname} does not answer: {error!r}") from error
+        raise VenueError(f"{address.hostname} does not answer: {error!r}") from error
     finally:
         connection.close()
     if answer.status != 200 or len(body) > MAX_BODY_BYTES:
-        raise VenueError(f"signal feed {address.hostname} answered {answer.status}, {len(body)} bytes")
+        raise VenueError(f"{address.hostname} answered {answer.status} and {len(body)} bytes to GET {address.path}")
     return body
 
 
