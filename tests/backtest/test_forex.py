@@ -16,7 +16,7 @@ from trifecta.cli import app
 from trifecta.clock import NS_PER_S
 from trifecta.errors import DataError
 from trifecta.features.indicators import Bars
-from trifecta.market.instruments import ASSUMED_SPREAD
+from trifecta.market.events import ASSUMED_SPREAD
 from trifecta.ops.backtest import forex_tape
 from trifecta.scan.terms import Terms as ScanTerms
 from trifecta.settings import Settings

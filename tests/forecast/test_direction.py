@@ -31,7 +31,7 @@ from trifecta.forecast.registry import Key, RegistryError, Status
 from trifecta.forecast.series import Series, from_bars
 from trifecta.forecast.targets import Target
 from trifecta.forecast.versions import load as load_range
-from trifecta.market.instruments import ASSUMED_SPREAD
+from trifecta.market.events import ASSUMED_SPREAD
 from warehouse.lake import Lake
 from warehouse.ledger import Ledger
 

@@ -214,7 +214,7 @@ def test_a_missing_or_foreign_file_is_named(tmp_path: Path) -> None:
     lake = lake_of(tmp_path)
     foreign = tmp_path / "prices.csv"
     foreign.write_text("time,price\n1,2\n")
-    for paths, told in (([tmp_path / "no.gz"], "no.gz is not there"), ([foreign], "--venue"), ([], "no frame")):
+    for paths, told in (([tmp_path / "no.gz"], "no.gz is not there"), ([foreign], "--source"), ([], "no frame")):
         with pytest.raises(DataError, match=told):
             run(lake, *paths)
 

@@ -100,6 +100,8 @@ BAR = np.dtype(
 
 
 LEVELS = 20
+ASSUMED_SPREAD = 1e-4
+"""Share of the price that a round trip is charged where nobody knows the spread."""
 FAR_BEHIND = 10_000_000
 """An id this far behind the newest is no repetition: the newest was wrong, or the venue's ids began again."""
 

@@ -13,8 +13,6 @@ import numpy.typing as npt
 from trifecta.errors import DataError
 
 MAX_SCALE = 12
-ASSUMED_SPREAD = 1e-4
-"""Share of the price that a round trip is charged where nobody knows the spread."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from sqlalchemy import Connection
 from trifecta.capture.replay import replay
 from trifecta.clock import NS_PER_S, SystemClock
 from trifecta.errors import DataError
-from trifecta.market.instruments import ASSUMED_SPREAD
+from trifecta.market.events import ASSUMED_SPREAD
 from trifecta.scan.snapshot import iso
 from trifecta.settings import Settings
 from trifecta.trade.backtest import bars, recorded

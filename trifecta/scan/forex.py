@@ -16,8 +16,7 @@ import numpy as np
 
 from trifecta.clock import NS_PER_S
 from trifecta.features.indicators import Bars, Indicators, indicators
-from trifecta.market.events import Quote
-from trifecta.market.instruments import ASSUMED_SPREAD
+from trifecta.market.events import ASSUMED_SPREAD, Quote
 from trifecta.scan.opportunity import Cost, Engine, ForexPlan, Opportunity, Side, Verdict, identity
 from trifecta.settings import ForexSettings
 

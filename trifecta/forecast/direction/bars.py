@@ -28,8 +28,7 @@ from trifecta.forecast.dataset import Panel
 from trifecta.forecast.inputs import rsi
 from trifecta.forecast.minutes import SMALLEST_RANGE, Floats, Times, shift
 from trifecta.forecast.series import Series
-from trifecta.market.events import FEATURES
-from trifecta.market.instruments import ASSUMED_SPREAD
+from trifecta.market.events import ASSUMED_SPREAD, FEATURES
 
 BAR_S = 900
 STEPS = 48

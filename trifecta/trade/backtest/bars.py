@@ -19,7 +19,7 @@ import numpy.typing as npt
 from trifecta.clock import NS_PER_S
 from trifecta.errors import DataError
 from trifecta.features.indicators import Bars
-from trifecta.market.instruments import ASSUMED_SPREAD
+from trifecta.market.events import ASSUMED_SPREAD
 from trifecta.scan.engines import FOREX_DAYS
 from trifecta.scan.forex import BAR_S
 from trifecta.scan.terms import Terms as ScanTerms
