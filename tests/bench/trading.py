@@ -87,7 +87,7 @@ def _of_proposals(ledger: Ledger) -> Callable[[int], tuple[float, float]]:
 def _trade_ms(own: Floor, number: int) -> tuple[float, float]:
     buys = number % 2 == 0
     own.clock.advance(1)
-    own.books.set(BTC, {"99.9": "500"}, {"100.1": "500"}, own.clock.now_ns())
+    own.books.set(BTC, {"99.9": "5000"}, {"100.1": "5000"}, own.clock.now_ns())
     drafted = own.ask(BTC, "BUY" if buys else "SELL", "1")
     began, used = time.perf_counter(), time.process_time()
     done = own.trade(f"opportunity {number}", drafted)
