@@ -85,7 +85,7 @@ def test_pnl_is_the_sum_of_entries_whatever_the_order_of_trades(seed: int, ledge
         joined = select(func.sum(entries.c.amount)).join_from(entries, postings)
         summed = -connection.execute(joined.where(entries.c.account.in_(["realised", "fees"]))).scalar_one()
         traded = connection.execute(select(func.sum(outcomes.c.pnl))).scalar_one()
-    for groups in (told.engines, told.venues):
+    for groups in (told.engines, told.venues, told.days):
         assert sum(one.pnl for one in groups) == told.worth.pnl
         assert sum(one.realised + one.fees for one in groups) == summed
     assert sum(one.realised + one.fees for one in told.days) == summed

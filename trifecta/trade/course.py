@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
+from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,8 @@ class Course:
     exposure: float | None
     """Mean over time of |positions at mark| / equity: net of what offsets at other venues."""
     ratios: Ratios
+    pnl: Mapping[str, Decimal] = field(default_factory=dict)
+    """P&L since the beginning as it stood at the end of each day on which it was marked."""
 
 
 def course_of(connection: Connection, portfolio: str, zone: str, now_ns: int) -> Course:
@@ -62,7 +65,10 @@ def course_of(connection: Connection, portfolio: str, zone: str, now_ns: int) ->
     thin = _thinned(len(rows), int(np.argmax(drawdown)))
     returns = daily_returns(ts_ns, worth, capital, zone, now_ns)
     exposure = _exposure(ts_ns, held, worth, now_ns)
-    return Course(ts_ns[thin], own[thin], drawdown[thin], float(drawdown.max()), exposure, ratios_of(returns))
+    days = pd.to_datetime(ts_ns, utc=True).tz_convert(zone).normalize()
+    ends = np.flatnonzero(np.append(days[1:] != days[:-1], True)).tolist()
+    pnl = {days[at].date().isoformat(): rows[at].equity - rows[at].capital for at in ends}
+    return Course(ts_ns[thin], own[thin], drawdown[thin], float(drawdown.max()), exposure, ratios_of(returns), pnl)
 
 
 def daily_returns(ts_ns: npt.NDArray[np.int64], worth: Floats, capital: Floats, zone: str, now_ns: int) -> pd.Series:

@@ -1,7 +1,7 @@
 """What a portfolio earned, from the ledger: by engine, venue and day, its course, and ratios where days suffice.
 
 Realised P&L and fees are the sums of cash entries, so they add up to what the ledger says whatever order things were
-booked in. A trade is a decision whose orders are done and whose positions are flat; its P&L is after fees.
+booked in. A day's unrealised P&L is what its positions gained or lost at mark on that day. A trade is a decision whose orders are done and whose positions are flat; its P&L is after fees.
 """
 
 from __future__ import annotations
@@ -143,7 +143,10 @@ def of(connection: Connection, portfolio: str, currency: str, zone: str, now_ns:
         by_venue[venue].pnls.append(pnl)
     for name, summed in by_venue.items():
         summed.labels.add(SIMULATED if name.startswith("sim_") else "")
-    every = {mark for summed in (*by_engine.values(), *by_venue.values()) for mark in summed.labels if mark}
+    course = course_of(connection, portfolio, zone, now_ns)
+    if course.pnl:
+        _marked(by_day, {**course.pnl, day_of(now_ns): valuation.worth.pnl}, _labels(by_engine.values()))
+    every = _labels((*by_engine.values(), *by_venue.values()))
     return Performance(
         portfolio=portfolio,
         currency=currency,
@@ -154,7 +157,7 @@ def of(connection: Connection, portfolio: str, currency: str, zone: str, now_ns:
         engines=_groups(by_engine),
         venues=_groups(by_venue),
         days=_groups(by_day),
-        course=course_of(connection, portfolio, zone, now_ns),
+        course=course,
         labels=tuple(sorted(every)),
     )
 
@@ -172,6 +175,22 @@ def trades_of(pnls: Sequence[Decimal]) -> Trades:
         average_win=gains / len(won) if won else None,
         average_loss=-losses / len(lost) if lost else None,
     )
+
+
+def _labels(sums: Iterable[_Sum]) -> set[str]:
+    return {mark for summed in sums for mark in summed.labels if mark}
+
+
+def _marked(by_day: defaultdict[str, _Sum], pnl: Mapping[str, Decimal], labels: set[str]) -> None:
+    """Gives each day what its positions gained or lost at mark, so that the days' P&L add up to the whole."""
+    before = ZERO
+    for day in sorted({*by_day, *pnl}):
+        booked = by_day[day].realised + by_day[day].fees if day in by_day else ZERO
+        now = pnl.get(day, before + booked)
+        if unrealised := now - before - booked:
+            by_day[day].unrealised = unrealised
+            by_day[day].labels |= labels
+        before = now
 
 
 def _bookings(

@@ -76,7 +76,7 @@ def figures(told: Performance) -> list[tuple[str, Figure]]:
     return [
         (f"Equity, {told.currency}", equity),
         ("Drawdown from the highest equity, %", drawdown),
-        (f"Booked P&L after fees by day, {told.currency}", daily),
+        (f"P&L after fees by day, {told.currency}", daily),
     ]
 
 
