@@ -30,6 +30,7 @@ from trifecta.ops.child import Child, State
 from trifecta.ops.display import View
 from trifecta.ops.feeds import feeds
 from trifecta.settings import Market, Settings
+from trifecta.trade.gateways import live
 
 NAME = "supervisor"
 PROBLEM = 1
@@ -154,12 +155,13 @@ class System:
 
 
 def prepare(settings: Settings, wish: parts.Wish) -> list[str]:
-    """Ends what an earlier run left behind, then checks every port; returns the names of what was ended.
+    """Checks what live trading needs, ends what an earlier run left behind, checks every port; what was ended.
 
     Raises:
         PermanentError: the system already runs on this data folder.
-        SettingsError: a port is in use; names the setting that moves it.
+        SettingsError: a condition of live trading is missing, or a port is in use; names the setting.
     """
+    live.check(settings)
     running = processes.living(settings.run_dir)
     if NAME in running:
         raise PermanentError(
@@ -247,7 +249,7 @@ def run_in_terminal(settings: Settings, wish: parts.Wish, console: Console, *, f
     ended = prepare(settings, wish)
     log = settings.run_dir / "logs" / "supervisor.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a") as file, _live(console) as live:
+    with log.open("a") as file, _live(console) as board:
         say = _speaker(console, file)
         for name in ended:
             say(f"ended {name} of an earlier run")
@@ -261,7 +263,7 @@ def run_in_terminal(settings: Settings, wish: parts.Wish, console: Console, *, f
 
         def show(view: View) -> None:
             if console.is_terminal:
-                live.update(display.live(view, feeds(settings, clock), simulated=simulated))
+                board.update(display.live(view, feeds(settings, clock), simulated=simulated))
 
         system.run(show, for_s=for_s)
     return 0 if system.served else PROBLEM

@@ -94,6 +94,16 @@ def test_doctor_finds_a_port_in_use_and_fails(run: Run, monkeypatch: pytest.Monk
     assert found["python"]["verdict"] == "ok"
 
 
+def test_live_trading_with_a_condition_missing_starts_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIFECTA_TRADE__MODE", "live")
+    monkeypatch.setenv("TRIFECTA_TRADE__CREDENTIALS__KRAKEN__API_KEY", "key")
+    told = "kraken is refused: trade.live.max_order_notional = 0"
+    up, doctor = run("up", "--for", "5s"), run("doctor", "--json")
+    assert (up.exit_code, told in " ".join(up.output.split())) == (2, True), up.output
+    found = {finding["about"]: finding for finding in json.loads(doctor.output)}["trading"]
+    assert (found["verdict"], told in found["found"]) == ("fail", True)
+
+
 def test_doctor_is_content_with_a_healthy_machine(run: Run) -> None:
     result = run("doctor")
     assert result.exit_code == 0, result.output

@@ -62,6 +62,7 @@ class Unruly:
         self.deaf = False  # answers no question
         self.kill_after_taking = False
         self.received: list[str] = []
+        self.held: dict[str, Decimal] = {}
         self._fills = 0
 
     def place(self, order: Order) -> Report:
@@ -122,7 +123,9 @@ class Unruly:
         return [name for name, kept in self.orders.items() if kept.status is OrderStatus.OPEN]
 
     def balances(self) -> Mapping[str, Decimal]:
-        return {}
+        if self.deaf:
+            raise TransientError("no answer")
+        return self.held
 
 
 def _report(kept: Kept) -> Report:

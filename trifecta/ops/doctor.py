@@ -12,9 +12,11 @@ from pathlib import Path
 from rich.text import Text
 
 from trifecta.clock import Clock
+from trifecta.errors import SettingsError
 from trifecta.ops import parts, ports, processes
 from trifecta.ops.reach import Finding, Verdict, venues
 from trifecta.settings import Market, Settings, is_loopback
+from trifecta.trade.gateways import live
 from warehouse import TABLES, Lake
 from warehouse.lake import local_path
 
@@ -48,8 +50,21 @@ def examine(settings: Settings, clock: Clock) -> Iterator[Finding]:
     yield disk(settings.data_dir)
     yield lake(settings)
     yield exposure(settings)
+    yield trading(settings)
     if settings.market is Market.LIVE:
         yield from venues(settings, clock)
+
+
+def trading(settings: Settings) -> Finding:
+    try:
+        live.check(settings)
+    except SettingsError as error:
+        told, _, remedy = str(error).rpartition("; ")
+        return Finding("trading", Verdict.FAIL, told or str(error), remedy if told else "")
+    if settings.trade.mode == "paper":
+        return Finding("trading", Verdict.OK, "on paper")
+    cap = f"{settings.trade.live.max_order_notional:f} an order, {settings.trade.live.max_daily_notional:f} a day"
+    return Finding("trading", Verdict.WARN, f"LIVE at {', '.join(settings.trade.credentials)}, at most {cap}")
 
 
 def python() -> Finding:

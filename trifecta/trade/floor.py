@@ -21,6 +21,7 @@ from trifecta.trade.books import Books
 from trifecta.trade.desk import Desk, Request
 from trifecta.trade.fills import Stochastic
 from trifecta.trade.gateways.gateway import Gateway
+from trifecta.trade.holdings import Holdings
 from trifecta.trade.oms import Oms
 from trifecta.trade.valuing import UntradableError
 from warehouse.ledger import Ledger
@@ -83,6 +84,8 @@ class Floor:
     fill_model: str
     dice: Stochastic | None
     """Decides how trades end where the fill model does not follow the market."""
+    holdings: Holdings
+    """What lies in the accounts of `gateways`, live alone."""
     require: Callable[[set[str]], None]
     """Sees to it that amounts in these currencies have a worth, or raises UntradableError."""
     alarms: dict[str, str] = field(default_factory=dict)

@@ -1,7 +1,8 @@
 """What a portfolio earned, from the ledger: by engine, venue and day, its course, and ratios where days suffice.
 
 Realised P&L and fees are the sums of cash entries, so they add up to what the ledger says whatever order things were
-booked in. A day's unrealised P&L is what its positions gained or lost at mark on that day. A trade is a decision whose orders are done and whose positions are flat; its P&L is after fees.
+booked in. A day's unrealised P&L is what its positions gained or lost at mark on that day. A trade is a decision whose
+orders are done and whose positions are flat; its P&L is after fees.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ from trifecta.trade.floor import RETRY_NS, Floor, Recorded, Trade
 from trifecta.trade.gateways.gateway import Gateway
 from trifecta.trade.gateways.paper import Paper
 from trifecta.trade.governor import Decided, Governor, Judges
+from trifecta.trade.holdings import Holdings
 from trifecta.trade.oms import Oms
 from trifecta.trade.report import Report
 from trifecta.trade.valuing import UntradableError, Valuing
@@ -114,6 +115,7 @@ class Trader:
             desk=Desk(ledger, self._oms, risk, clock), recorded=recorded, catalogue=self._catalogue, gateways=ways,
             paper=paper, portfolio=requests.portfolio(settings), mode=trade.mode, fill_model=trade.fill_model,
             dice=model if isinstance(model, Stochastic) else None, require=self._valuing.require,
+            holdings=Holdings(ways, clock),
         )  # fmt: skip
         self._governor = Governor(self._floor, judges or {}, self._valuing)
         self._trades: dict[str, Trade] = {}
@@ -291,6 +293,8 @@ class Trader:
         for found in self._oms.reconcile():
             self.counts.discrepancies += 1
             logger.warning("{} {}: {}", found.venue, found.client_order_id, found.told)
+        if self._floor.mode == "live":
+            self._floor.holdings.ask()
         self._reconcile_ns = self._clock.now_ns() + round(self._settings.trade.reconcile_s * NS_PER_S)
 
     def _executor(self, trade: Trade) -> Executor:

@@ -1,7 +1,9 @@
 """Arbitrage: all legs as immediate orders, and whatever one leg did without the other is unwound at once.
 
-Two venues: both legs go out together. What was sold is lent by its venue (`trade.lend_stock`) until what was bought
-has been brought there, `trade.transfer_s` later, for the transfers' cost that the scanner counted and a lending fee.
+Two venues: both legs go out together. On paper what was sold is lent by its venue (`trade.lend_stock`) until what was
+bought has been brought there, `trade.transfer_s` later, for the transfers' cost that the scanner counted and a lending
+fee. Live both legs spend what lies in the accounts; a person brings the stock back, and the same transfers' cost is
+booked at once, so that no trade looks better than it was.
 
     both final ┬─ as much bought as sold ─▶ under way ─▶ brought: the outcome
                ├─ more on one side ─▶ unwound by market orders, alarm after `trade.max_naked_s` ─▶ as above
@@ -13,6 +15,7 @@ Three exchanges at one venue: one leg after the other, because each spends what 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from loguru import logger
@@ -49,8 +52,7 @@ class Arbitrage:
                 f"{plan.route} routes are shown, not traded: no gateway sends transactions to a chain"
             )
         if self._floor.mode == "live":
-            raise UntradableError("between two venues nothing is traded live: no gateway brings the stock from one to "
-                                  "the other")  # fmt: skip
+            return self._from_accounts(plan)
         if self._floor.dice is not None:
             return self._drawn(opportunity, plan, decision_id)
         return tuple(self._leg(leg, exact(leg.limit)) for leg in plan.legs)
@@ -76,7 +78,10 @@ class Arbitrage:
             refused = self._floor.follow(trade, unwinding, "unwind")
             logger.warning("{} {} {} are unwound {}", unwinding.side, unwinding.qty, unwinding.terms.symbol, refused)
             return now_ns + (RETRY_NS if refused else POLL_NS)
-        return self._bring(trade, orders, now_ns)
+        due = self._bring(trade, orders, now_ns)
+        if due is None:
+            self._floor.holdings.moved(order.venue for order in orders)
+        return due
 
     def _leg(self, leg: Leg, limit: Decimal) -> Draft:
         terms = self._floor.market(leg.venue, leg.symbol)
@@ -84,6 +89,15 @@ class Arbitrage:
             self._floor.catalogue, (terms.venue, terms.symbol), leg.side.upper(), exact(leg.qty),
             reference=exact(leg.price), quoted_at=leg.ts_recv, price=limit,
         )  # fmt: skip
+
+    def _from_accounts(self, plan: ArbitragePlan) -> tuple[Draft, ...]:
+        """Both legs, paid with what lies at their venues; the ledger need not have brought it there."""
+        buy, sell = (self._leg(leg, exact(leg.limit)) for leg in plan.legs)
+        cost = buy.notional * (1 + buy.terms.taker_fee)
+        self._floor.holdings.take(
+            (buy.terms.venue, buy.terms.quote, cost), (sell.terms.venue, sell.terms.base, sell.qty)
+        )
+        return buy, replace(sell, terms=replace(sell.terms, margin=True))
 
     def _drawn(self, opportunity: Opportunity, plan: ArbitragePlan, decision_id: str) -> tuple[Draft, ...]:
         """Both legs at prices that earn what the dice say."""
@@ -133,7 +147,7 @@ class Arbitrage:
                 self._floor.oms.cancel(one.client_order_id)
 
     def _bring(self, trade: Trade, orders: Sequence[Order], now_ns: int) -> int | None:
-        """Settles lent stock once what was bought has been brought."""
+        """Settles what was bought against what was sold, once lent stock has been brought."""
         moved = [(order, fill) for order, fill in handed_on(orders, now_ns) if fill.qty]
         if not moved or len({order.venue for order, _ in moved}) == 1:  # what was unwound where it was bought is flat
             return None
@@ -141,7 +155,9 @@ class Arbitrage:
             self._floor.oms.settle_positions(*((order.client_order_id, fill) for order, fill in moved))
             return None
         done = max(order.done_at or now_ns for order in orders)
-        due = done + round(self._floor.settings.trade.transfer_s * NS_PER_S)
+        due = done
+        if self._floor.mode == "paper":
+            due += round(self._floor.settings.trade.transfer_s * NS_PER_S)
         if now_ns < due:
             return due
         costs = sum(exact(cost.amount) for cost in trade.opportunity.costs if cost.name.startswith("transfer"))
@@ -156,7 +172,7 @@ class Arbitrage:
 
     def _lending(self, order: Order, fill: Fill, took_ns: int) -> Decimal:
         """What lending the stock cost for as long as it was owed."""
-        if order.reduces:
+        if order.reduces or self._floor.mode == "live":
             return ZERO
         daily = product(share(order.filled_notional, fill.qty, order.filled_qty), exact(self._rate))
         return product(daily, Decimal(took_ns) / NS_PER_S / _DAY_S)

@@ -86,7 +86,7 @@ class Binance:
     def balances(self) -> Mapping[str, Decimal]:
         with told():
             rows = self._ask(self._exchange.privateGetAccount, {})["balances"]
-        return {row["asset"]: Decimal(row["free"]) + Decimal(row["locked"]) for row in rows}
+        return {row["asset"]: Decimal(row["free"]) for row in rows}
 
     def _report(self, order: Order, answer: Mapping[str, Any]) -> Report:
         filled = Decimal(str(answer["executedQty"]))

@@ -9,7 +9,7 @@ from trifecta.market.mt5 import warehouse_venue
 from trifecta.settings import Market, Settings
 from trifecta.trade.gateways.binance import Binance
 from trifecta.trade.gateways.gateway import Gateway
-from trifecta.trade.gateways.live import access, terminal_sandboxed
+from trifecta.trade.gateways.live import access, check, terminal_sandboxed
 from trifecta.trade.gateways.metatrader5 import Terminal
 from trifecta.trade.gateways.unified import Unified
 
@@ -27,8 +27,7 @@ def of(settings: Settings, clock: Clock) -> dict[str, Gateway]:
     """
     if settings.trade.mode != "live":
         return {}
-    if not settings.trade.credentials:
-        raise SettingsError('trade.mode = "live" without a venue: set TRIFECTA_TRADE__CREDENTIALS__<VENUE>__API_KEY')
+    check(settings)
     return dict(_gateway(settings, venue, clock) for venue in settings.trade.credentials)
 
 

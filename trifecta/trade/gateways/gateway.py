@@ -50,5 +50,5 @@ class Gateway(Protocol):
         ...
 
     def balances(self) -> Mapping[str, Decimal]:
-        """What the account holds, by currency."""
+        """What the account may spend, by currency: without what its working orders hold back."""
         ...

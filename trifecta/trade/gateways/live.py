@@ -38,6 +38,16 @@ def access(settings: Settings, venue: str) -> Access:
     return Access(api_key, secret, keys.sandbox, emulator_url(settings, venue), password)
 
 
+def check(settings: Settings) -> None:
+    """Raises SettingsError where live trading is asked for and one of its conditions is missing at any venue."""
+    if settings.trade.mode != "live":
+        return
+    if not settings.trade.credentials:
+        raise SettingsError('trade.mode = "live" without a venue: set TRIFECTA_TRADE__CREDENTIALS__<VENUE>__API_KEY')
+    for venue in settings.trade.credentials:
+        terminal_sandboxed(settings) if venue == "mt5" else access(settings, venue)
+
+
 def terminal_sandboxed(settings: Settings) -> bool:
     """Whether the MetaTrader 5 terminal may trade a demo account alone.
 

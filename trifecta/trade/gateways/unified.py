@@ -86,8 +86,8 @@ class Unified:
 
     def balances(self) -> Mapping[str, Decimal]:
         with self._one_at_a_time, told():
-            total = self._exchange.fetch_balance()["total"]
-        return {str(currency): Decimal(amount) for currency, amount in total.items() if amount is not None}
+            free = self._exchange.fetch_balance()["free"]
+        return {str(currency): Decimal(amount) for currency, amount in free.items() if amount is not None}
 
     def _symbol(self, order: Order) -> str:
         """The market as ccxt names it: ours is the venue's name, or ccxt's.
