@@ -107,6 +107,27 @@ def test_an_exit_that_a_halt_refuses_is_sent_once_it_is_over(ledger: Ledger) -> 
     assert (_ended(own), own.trader.open_trades) == ("take_profit", 0)
 
 
+def test_a_drawdown_that_halts_lets_positions_be_closed_until_a_person_halts_too(ledger: Ledger) -> None:
+    own = pit(ledger)
+    _open(own)
+    with ledger.begin() as connection:
+        halt.latch(connection, "drawdown: 21 %", halt.DRAWDOWN, own.clock.now_ns())
+    assert halt.halt(ledger, "a person looks", "person", own.clock.now_ns()).actor == "person"
+    _quoted(own, 1.0970)
+    assert len(own.rows(orders)) == 1
+    halt.resume(ledger, "looked", "person", own.clock.now_ns())
+    with ledger.begin() as connection:
+        halt.latch(connection, "drawdown: 21 %", halt.DRAWDOWN, own.clock.now_ns())
+    _quoted(own, 1.0969)
+    own.run(2)
+    assert (_ended(own), own.trader.open_trades) == ("stop_loss", 0)
+    own.quote(1.0999, 1.1)
+    found = signal(own, "next")
+    own.trader.offer([found])
+    told = own.trader.execute(found.id, "test")
+    assert (told.verdict, "halted by risk" in told.reason) == ("refused", True)
+
+
 def test_an_exit_that_was_killed_before_it_was_sent_is_made_again_once(ledger: Ledger) -> None:
     first = pit(ledger)
     _open(first)

@@ -10,6 +10,8 @@ from trifecta.errors import DataError
 from warehouse.ledger import Ledger, halts, risk_state
 
 MOST_REASON = 500
+DRAWDOWN = "risk"
+"""Who halts when the maximum drawdown is reached; positions may be closed then, so that they lose no more."""
 _NEWEST = select(halts.c.halted, halts.c.reason, halts.c.ts_ns, halts.c.actor).order_by(desc(halts.c.id)).limit(1)
 
 
@@ -21,6 +23,10 @@ class Halt:
     reason: str
     since: int | None
     actor: str
+
+    def stops(self, *, reduces: bool) -> bool:
+        """Whether an order may not be sent. `reduces`: it only closes what is held."""
+        return self.halted and not (reduces and self.actor == DRAWDOWN)
 
 
 def state(connection: Connection) -> Halt:
@@ -36,7 +42,7 @@ def read(ledger: Ledger) -> Halt:
 
 
 def halt(ledger: Ledger, reason: str, actor: str, now_ns: int) -> Halt:
-    """Stops new orders everywhere until a person resumes. Halting twice keeps the first reason.
+    """Stops orders everywhere until a person resumes. Halting twice keeps the first reason, but for a drawdown's.
 
     Raises:
         DataError: no reason given.
@@ -48,7 +54,8 @@ def halt(ledger: Ledger, reason: str, actor: str, now_ns: int) -> Halt:
 def latch(connection: Connection, reason: str, actor: str, now_ns: int) -> Halt:
     """Turns the switch within a transaction that writes other things too."""
     found = state(connection)
-    return found if found.halted else _turn(connection, True, reason, actor, now_ns)
+    held = found.halted and (found.actor != DRAWDOWN or actor == DRAWDOWN)
+    return found if held else _turn(connection, True, reason, actor, now_ns)
 
 
 def resume(ledger: Ledger, reason: str, actor: str, now_ns: int) -> Halt:

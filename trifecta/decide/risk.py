@@ -186,7 +186,8 @@ class Risk:
 
     def _halted(self, moment: Moment) -> Refused | None:
         found = halt.state(moment.connection)
-        return Refused(Rule.HALTED, f"halted by {found.actor}: {found.reason}") if found.halted else None
+        stopped = found.stops(reduces=not moment.proposal.opens)
+        return Refused(Rule.HALTED, f"halted by {found.actor}: {found.reason}") if stopped else None
 
     def _stale(self, moment: Moment) -> Refused | None:
         oldest = min(draft.quoted_at for draft in moment.proposal.drafts)
@@ -265,7 +266,7 @@ class Risk:
         if peak <= 0 or (peak - moment.equity) / peak < self._limits.drawdown_share:
             return None
         told = f"equity {moment.equity:.2f} is {(peak - moment.equity) / peak:.1%} below its peak {peak:.2f}"
-        halt.latch(moment.connection, f"drawdown: {told}", "risk", moment.now_ns)
+        halt.latch(moment.connection, f"drawdown: {told}", halt.DRAWDOWN, moment.now_ns)
         return Refused(Rule.DRAWDOWN, f"{told}, limit {self._limits.drawdown_share:.1%}; halted until a person resumes")
 
     def _stock(self, moment: Moment) -> Refused | None:

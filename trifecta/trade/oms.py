@@ -102,7 +102,7 @@ class Oms:
             claimed = store.claim(connection, order_id, now_ns)
             if claimed is None:
                 return store.get(connection, order_id)
-            if stopped.halted:
+            if stopped.stops(reduces=claimed.reduces):
                 return self._finish(connection, claimed, OrderStatus.REJECTED, f"halted: {stopped.reason}", now_ns)
         try:
             report = self._gateway(claimed.venue).place(claimed)
