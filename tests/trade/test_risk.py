@@ -134,6 +134,16 @@ def test_the_second_order_is_refused(ledger: Ledger, limits: dict[str, int], rul
     assert _rule(own.trade("c", own.ask(BTC, "BUY", "1"))) is None
 
 
+def test_an_order_that_came_to_nothing_may_be_sent_again_at_once(ledger: Ledger) -> None:
+    own = floor(ledger, LOOSE.model_copy(update={"duplicate_s": 2}))
+    own.books.set(BTC, {"99": "5"}, {"101": "5"})
+    first = own.trade("a", own.ask(BTC, "BUY", "1", price="100"))
+    assert [(order.status, order.filled_qty) for order in first.orders] == [("CANCELLED", 0)]
+    own.books.set(BTC, {"99": "5"}, {"100": "5"})
+    assert _rule(own.trade("b", own.ask(BTC, "BUY", "1", price="100"))) is None
+    assert _rule(own.trade("c", own.ask(BTC, "BUY", "1", price="100"))) is Rule.DUPLICATE
+
+
 @pytest.mark.parametrize(("wait_s", "rule"), [(5, None), (5.1, Rule.STALE), (-1.1, Rule.STALE)])
 def test_refuses_a_quote_that_is_stale_or_from_the_future(ledger: Ledger, wait_s: float, rule: Rule | None) -> None:
     own = floor(ledger)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, func, or_, select
 
 from trifecta.clock import NS_PER_S
 from trifecta.decide.portfolio import Valuation
@@ -25,7 +25,8 @@ _LIVING = select(
 ).where(_OWN, orders.c.status.in_([OrderStatus.PENDING.value, OrderStatus.OPEN.value]))  # fmt: skip
 _TWINS = select(
     orders.c.client_order_id, orders.c.venue, orders.c.symbol, orders.c.side, orders.c.qty, orders.c.price
-).where(_OWN, _RECENT, orders.c.status != OrderStatus.REJECTED.value)  # fmt: skip
+).where(_OWN, _RECENT, or_(orders.c.status.in_([OrderStatus.PENDING.value, OrderStatus.OPEN.value]),
+                          orders.c.filled_qty > 0))  # fmt: skip
 _COUNT = select(func.count()).where(_OWN, _RECENT)
 _MOVED = (
     select(orders.c.quote, func.sum(orders.c.notional))
@@ -113,7 +114,7 @@ def _cash(connection: Connection, portfolio: str, venue: str, currency: str) -> 
 
 
 def twin(connection: Connection, portfolio: str, drafts: Iterable[Draft], since_ns: int) -> str | None:
-    """The id of a recent order that one of the drafts repeats."""
+    """The id of a recent order that one of the drafts repeats; an order that came to nothing is not repeated."""
     recent = connection.execute(_TWINS, {"portfolio": portfolio, "since_ns": since_ns}).all()
     known = {(row.venue, row.symbol, row.side, row.qty, row.price): str(row.client_order_id) for row in recent}
     keys = ((d.terms.venue, d.terms.symbol, d.side.value, d.qty, d.price) for d in drafts)
