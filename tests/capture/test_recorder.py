@@ -32,6 +32,7 @@ from warehouse.sessions import session
 
 pytestmark = pytest.mark.timeout(120)
 SOURCE = "sim_binance"
+BOUND_S = 90.0
 
 
 @dataclass
@@ -57,8 +58,10 @@ class Run:
         return beat if beat.ts_ns >= self.started_ns else None
 
     async def until(self, holds: Callable[[Heartbeat], object], source: str = SOURCE) -> None:
+        latest_s = time.monotonic() + BOUND_S
         while not ((beat := self.beat(source)) and holds(beat)):
             assert not self.task.done(), self.task.result()
+            assert time.monotonic() < latest_s, f"{source} is not so after {BOUND_S:g} s: {beat}"
             await asyncio.sleep(0.02)
 
     async def whole(self) -> None:

@@ -31,6 +31,7 @@ SYMBOLS = {
     "okx": ["BTC-USDT", "ADA-USDT"],
 }
 FIRST = {venue: symbols[0] for venue, symbols in SYMBOLS.items()}
+BOUND_S = 120.0
 
 
 class Stage:
@@ -42,12 +43,13 @@ class Stage:
 
     async def until(self, holds: Callable[[Heartbeat], bool], *venues: str) -> None:
         """Returns once every venue says, from now on, that it is so."""
-        asked_ns = time.time_ns()
+        asked_ns, latest_s = time.time_ns(), time.monotonic() + BOUND_S
         for venue in venues or SYMBOLS:
             while True:
                 beat = self._beat(venue)
                 if beat is not None and beat.ts_ns > asked_ns and holds(beat):
                     break
+                assert time.monotonic() < latest_s, f"{venue} is not so after {BOUND_S:g} s: {beat}"
                 await asyncio.sleep(0.1)
 
     def _beat(self, venue: str) -> Heartbeat | None:
@@ -206,10 +208,9 @@ async def test_one_that_stops_before_its_turn_leaves_nothing_open(tmp_path: Path
         with Publisher(settings.bus_address) as publisher:
             waiting = Recording(settings, "okx", publisher, SystemClock())
             work = asyncio.create_task(waiting.run(takes_over=True))
-            while True:
-                await asyncio.sleep(0.1)
-                if waiting.connected:
-                    break
+            async with asyncio.timeout(BOUND_S):
+                while not waiting.connected:  # noqa: ASYNC110 - a recording tells nobody
+                    await asyncio.sleep(0.1)
             work.cancel()
             with suppress(asyncio.CancelledError):
                 await work

@@ -66,17 +66,17 @@ class Committer:
             mark: whether a restart must go on exactly behind these rows.
         """
         self._pending.append(rows)
+        if self._recovery is not None and self._recovery.done():
+            recovered, self._recovery = self._recovery, None
+            recovered.result()
         if sum(waiting.total for waiting in self._pending) > MAX_PENDING_ROWS:
             logger.warning("more than {} rows wait for the lake: they are derived again later", MAX_PENDING_ROWS)
             self._pending.clear()
             self._dropped_upto = rows.last_position
-            if self._recovery is None:
+            if self._recovery is None:  # else the one at work goes on up to here
                 self._recovery = asyncio.ensure_future(self._recover(renew()))
         if self._recovery is not None:
-            if not self._recovery.done():
-                return
-            recovered, self._recovery = self._recovery, None
-            recovered.result()
+            return
         try:
             while self._pending:
                 await self._run(lambda: self._commit(self._pending[0], mark=mark))
