@@ -34,7 +34,7 @@ class Partition(NamedTuple):
     rows: pa.Table
 
 
-def write(folder: fs.FileSystem, table: Table, rows: pa.Table) -> list[AddAction | RemoveAction]:
+def write(folder: fs.SubTreeFileSystem, table: Table, rows: pa.Table) -> list[AddAction | RemoveAction]:
     """Writes a file for each partition among `rows`, and returns what Delta must be told of them.
 
     Args:
@@ -104,11 +104,12 @@ def _coded(table: Table, name: str, column: pa.ChunkedArray) -> tuple[list[str],
     return texts, numbers(indices, indices[0].type.to_pandas_dtype())
 
 
-def _write(folder: fs.FileSystem, table: Table, partition: Partition) -> AddAction:
+def _write(folder: fs.SubTreeFileSystem, table: Table, partition: Partition) -> AddAction:
     schema = table.file_schema
     directory = "/".join(f"{name}={quote(value, safe='')}" for name, value in partition.values.items())
     path = f"{directory}/part-{uuid.uuid4()}.parquet"
-    folder.create_dir(directory)
+    if folder.base_fs.type_name == "local":  # an object store knows no folders
+        folder.create_dir(directory)
     written: list[pq.FileMetaData] = []
     pq.write_table(
         partition.rows.select(schema.names).cast(schema),

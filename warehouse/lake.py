@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from math import ceil
 from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import DeltaError, TableNotFoundError
-from deltalake.fs import DeltaStorageHandler
 from pyarrow import fs
 
 from warehouse import files
@@ -56,12 +56,11 @@ class Lake:
         RefusedError: the path of a local lake holds a character that Delta or DuckDB take for something else.
     """
 
-    def __init__(self, uri: str, *, storage_options: dict[str, str] | None = None) -> None:
+    def __init__(self, uri: str) -> None:
         folder = local_path(uri)
         if folder is not None and (taken := set(str(folder)) & set("*?[]%")):
             raise RefusedError(f"lake {uri!r}: its path must be without {' '.join(sorted(taken))}; rename the folder")
         self.uri = uri.rstrip("/") if folder is None else folder.absolute().as_posix()
-        self._storage_options = storage_options
         self._tables: dict[str, DeltaTable] = {}
 
     def create_all(self) -> None:
@@ -74,7 +73,6 @@ class Lake:
                 partition_by=list(table.partition_by),
                 name=table.name,
                 description=table.doc,
-                storage_options=self._storage_options,
             )
 
     def location(self, name: str) -> str:
@@ -140,7 +138,7 @@ class Lake:
             table.update_incremental()
         else:
             try:
-                table = DeltaTable(self.location(name), version=at, storage_options=self._storage_options)
+                table = DeltaTable(self.location(name), version=at)
             except DeltaError as error:
                 raise RefusedError(f"{name}: version {at} cannot be read: {error}; take a newer one") from error
         paths = self._paths(name, table)
@@ -179,23 +177,33 @@ class Lake:
         )
         return Expired(name, before, metrics["num_removed_files"])
 
-    def _folder(self, name: str) -> fs.FileSystem:
-        """Where this table's files are written to."""
-        location = self.location(name)
-        if local_path(self.uri) is None:
-            return fs.PyFileSystem(DeltaStorageHandler(location, self._storage_options))
-        return fs.SubTreeFileSystem(location, fs.LocalFileSystem())
+    def _folder(self, name: str) -> fs.SubTreeFileSystem:
+        """Where this table's files are."""
+        return fs.SubTreeFileSystem(self.location(name).rpartition("://")[2], self._files)
+
+    @cached_property
+    def _files(self) -> fs.FileSystem:
+        return fs.LocalFileSystem() if local_path(self.uri) is not None else object_store(self.uri)
 
     def _open(self, name: str) -> DeltaTable:
         if name not in self._tables:
             try:
-                self._tables[name] = DeltaTable(self.location(name), storage_options=self._storage_options)
+                self._tables[name] = DeltaTable(self.location(name))
             except TableNotFoundError:
                 self.create_all()
-                self._tables[name] = DeltaTable(self.location(name), storage_options=self._storage_options)
+                self._tables[name] = DeltaTable(self.location(name))
         return self._tables[name]
 
 
 def local_path(uri: str) -> Path | None:
     """The folder behind a lake URI, or None for an object store."""
     return None if "://" in uri and not uri.startswith("file://") else Path(uri.removeprefix("file://"))
+
+
+def object_store(uri: str) -> fs.FileSystem:
+    """What speaks S3, at the address and with the credentials that Delta takes from the environment too.
+
+    Delta's own file system keeps the interpreter to itself while it waits for an answer: no frame would be taken in.
+    """
+    store, _ = fs.FileSystem.from_uri(f"{uri}?allow_delayed_open=true")
+    return store

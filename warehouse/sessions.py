@@ -58,7 +58,7 @@ def session(lake: Lake, *, sandbox: bool = False, ledger: Ledger | None = None) 
             the process or setting reached. Run their SQL through `warehouse.query`, which also keeps it from writing.
         ledger: whose tables are to be there too, as they stand now.
     """
-    connection = duckdb.connect(config=_config(lake, sandbox))
+    connection = duckdb.connect(config=_config(sandbox))
     build(connection, {name: sorted(lake.files(name)) for name in TABLES}, (*read("views"), *read("marts")))
     if ledger is not None:
         _mirror(connection, ledger)
@@ -109,6 +109,10 @@ def build(connection: duckdb.DuckDBPyConnection, paths: Mapping[str, list[str]],
 
 def point(connection: duckdb.DuckDBPyConnection, paths: Mapping[str, list[str]]) -> None:
     """Lets the named tables of schema `raw` read these files, all at once for whoever asks meanwhile."""
+    if any("://" in path for table_files in paths.values() for path in table_files):
+        from warehouse.objects import reach  # noqa: PLC0415 - fsspec is installed where a lake is in an object store
+
+        reach(connection)
     with _transaction(connection):
         for name, table_files in paths.items():
             connection.execute(f"create or replace view raw.{name} as {_select(TABLES[name], table_files)}")
@@ -124,10 +128,11 @@ def lock(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     connection.execute("set lock_configuration = true")
 
 
-def _config(lake: Lake, sandbox: bool) -> dict[str, str | bool | int | float | list[str]]:
-    config: dict[str, str | bool | int | float | list[str]] = {}
-    if local_path(lake.uri) is not None:
-        config |= {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+def _config(sandbox: bool) -> dict[str, str | bool | int | float | list[str]]:
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
     if sandbox:
         config |= {"memory_limit": SANDBOX_MEMORY, "temp_directory": ""}
     return config

@@ -186,6 +186,12 @@ def test_places_follow_the_data_folder_unless_named(tmp_path: Path) -> None:
     assert load(lake_uri="s3://bucket/lake").lake == "s3://bucket/lake"
 
 
+@pytest.mark.parametrize("uri", ["gs://bucket/lake", "az://container/lake", "https://host/lake", "memory://lake"])
+def test_a_lake_that_could_not_be_read_is_refused_with_what_could(uri: str) -> None:
+    with pytest.raises(SettingsError, match=rf"lake_uri = '{uri}': .* s3://bucket/prefix .*TRIFECTA_LAKE_URI"):
+        load(lake_uri=uri)
+
+
 def test_no_setting_bears_a_name_that_hides_what_a_model_is() -> None:
     """A field `keys` would make `dict(model)`, by which Prefect looks into a task's arguments, call the field."""
 

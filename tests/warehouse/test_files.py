@@ -9,13 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from deltalake import write_deltalake
-from deltalake.fs import DeltaStorageHandler
 from hypothesis import given
 from hypothesis import strategies as st
-from pyarrow import fs
 
 from warehouse import TABLES, Lake, files
 from warehouse.errors import RefusedError
@@ -69,17 +66,6 @@ def test_each_row_is_in_the_file_of_its_partition_in_the_order_it_came(pairs: li
         assert part["row"].to_pylist() == expected
     assert sum(part.num_rows for _, part in found) == len(pairs)
     assert len({tuple(values.values()) for values, _ in found}) == len(found)
-
-
-def test_an_object_store_is_written_through_deltas_own_client(tmp_path: Path, rows: Rows) -> None:
-    lake = Lake(str(tmp_path))
-    lake.create_all()
-    location = lake.location("trades")
-    folder = fs.PyFileSystem(DeltaStorageHandler(location))
-    (action,) = files.write(folder, TRADES, trades(rows, ["ETH/USDT"], DAYS[:1]))
-    assert pq.read_metadata(Path(location) / action.path).num_rows == 1
-    assert action.size == (Path(location) / action.path).stat().st_size
-    assert action.modification_time > 0
 
 
 def test_a_row_without_a_partition_is_refused(tmp_path: Path, rows: Rows) -> None:

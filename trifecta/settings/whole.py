@@ -27,6 +27,7 @@ from trifecta.settings.markets import (
 from trifecta.settings.telling import AlertSettings, LogSettings
 from trifecta.settings.trading import RiskSettings, ScanSettings, TradeSettings
 
+LAKE_SCHEMES = ("file", "s3")
 _SECRET = ("token", "secret", "key", "password", "ledger_url", "urls")  # values of such settings are never shown
 
 
@@ -101,6 +102,16 @@ class Settings(BaseSettings):
             known = merged.get(name)
             merged[name] = {**known, **venue} if isinstance(known, dict) and isinstance(venue, dict) else venue
         return merged
+
+    @field_validator("lake_uri")
+    @classmethod
+    def _a_folder_or_s3(cls, given: str) -> str:
+        scheme, mark, _ = given.partition("://")
+        if mark and scheme not in LAKE_SCHEMES:
+            raise ValueError(
+                f"a lake is in a folder or at s3://bucket/prefix (AWS, MinIO and others that speak S3), not at {scheme}://"
+            )
+        return given
 
     @model_validator(mode="after")
     def _check_as_a_whole(self) -> Self:

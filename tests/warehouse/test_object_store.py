@@ -1,0 +1,67 @@
+"""A lake in a bucket: written, compacted and read at once like one in a folder."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.warehouse.bucket import Bucket, bucket
+from tests.warehouse.test_concurrent import COMMITS, ROWS, _assert_sound, compact, read_until, write
+from warehouse import Lake, query, refresh, session
+from warehouse.objects import reach
+from warehouse.publish import publish
+from warehouse.sessions import build
+
+URI = "s3://bucket/lake"
+TOTAL = 2 * COMMITS * ROWS
+ONE_DAY = datetime.date(2024, 8, 8)
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    with bucket() as found:
+        for name, value in found.environment.items():
+            monkeypatch.setenv(name, value)
+        yield found
+
+
+def test_two_writers_a_compaction_and_a_reader_lose_and_double_nothing(store: Bucket) -> None:
+    Lake(URI).create_all()
+    with ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(write, URI, venue) for venue in ("binance", "binance_usdm")]
+        compaction, reader = pool.submit(compact, URI, TOTAL), pool.submit(read_until, URI, TOTAL)
+        assert [writer.result() for writer in writers] == [TOTAL // 2, TOTAL // 2]
+        assert compaction.result() > 0
+        _assert_sound(reader.result(), TOTAL)
+    assert store.refused > 0  # they did write at once, and the store let one of them win
+    lake = Lake(URI)
+    assert sum(len(part.numbers("price")) for file in lake.stored("trades") for part in file.read(("price",))) == TOTAL
+    assert lake.expire("trades", before=ONE_DAY + datetime.timedelta(days=1)).files_removed > 0
+    assert lake.files("trades") == []
+
+
+def test_a_sandbox_reads_what_is_written_after_it_was_locked_and_no_other_object(store: Bucket) -> None:
+    lake = Lake(URI)
+    with session(lake, sandbox=True) as connection:
+        write(URI, "binance")
+        refresh(connection, lake)
+        assert query(connection, "select count(*) as n from trades").to_pylist() == [{"n": TOTAL // 2}]
+        Lake("s3://bucket/other").create_all()
+        with pytest.raises(duckdb.Error, match="disabled by configuration"):
+            query(connection, "from read_text('s3://bucket/other/trades/_delta_log/00000000000000000000.json')")
+
+
+def test_what_is_published_and_what_is_read_for_one_question_come_from_there(store: Bucket, tmp_path: Path) -> None:
+    write(URI, "binance")
+    lake = Lake(URI)
+    with duckdb.connect(str(publish(lake, tmp_path / "warehouse.duckdb").path), read_only=True) as file:
+        reach(file)
+        assert file.execute("select count(*) from trades").fetchall() == [(TOTAL // 2,)]
+    with duckdb.connect() as connection:
+        build(connection, {"trades": lake.snapshot("trades")[1]}, ())
+        assert connection.execute("select count(*) from raw.trades").fetchall() == [(TOTAL // 2,)]
