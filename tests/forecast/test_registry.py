@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from tests.forecast import tiny
 from trifecta.forecast import registry
 from trifecta.forecast.folders import VersionError
-from trifecta.forecast.registry import Key, RegistryError, Status
+from trifecta.forecast.records import Key, RegistryError, Status
 from warehouse.ledger import Ledger, models
 
 KEY = Key("sim_binance", "PAXGUSDT", 300)

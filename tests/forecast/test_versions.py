@@ -16,9 +16,11 @@ from onnx import helper
 from tests.forecast import tiny
 from trifecta.forecast import folders
 from trifecta.forecast.conformal import Calibration
+from trifecta.forecast.drift import reference
+from trifecta.forecast.files import Card
 from trifecta.forecast.folders import VersionError
 from trifecta.forecast.graph import Graph, OutputError
-from trifecta.forecast.versions import Card, Scaler, Target, Thresholds, Version, load, write
+from trifecta.forecast.versions import Scaler, Target, Thresholds, Version
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def window(seed: int = 1) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
 
 
 def test_written_version_is_read_back_as_it_was(version: Version) -> None:
-    again = load(version.folder, sha256=version.sha256)
+    again = Version.load(version.folder, sha256=version.sha256)
     assert again == version
     assert again.name == version.folder.name
     assert (version.folder / "card.md").read_text() == "# tiny\n"
@@ -51,7 +53,7 @@ def test_name_says_what_when_and_which(version: Version) -> None:
 
 def test_writing_the_same_draft_again_changes_nothing(models: Path, version: Version) -> None:
     before = {path: path.stat().st_mtime_ns for path in version.folder.rglob("*")}
-    assert write(models, tiny.draft()) == version
+    assert Version.write(models, tiny.draft()) == version
     assert {path: path.stat().st_mtime_ns for path in version.folder.rglob("*")} == before
 
 
@@ -94,19 +96,19 @@ def test_damaged_file_is_named(version: Version, name: str, harm: str) -> None:
     else:
         path.write_bytes(content[:-7] if harm == "truncated" else bytes([content[0] ^ 1]) + content[1:])
     with pytest.raises(VersionError, match=name):
-        load(version.folder)
+        Version.load(version.folder)
 
 
 def test_folder_that_the_ledger_does_not_know_is_refused(version: Version) -> None:
     with pytest.raises(VersionError, match="the ledger knows 000000000000"):
-        load(version.folder, sha256="0" * 64)
+        Version.load(version.folder, sha256="0" * 64)
 
 
 def test_copied_or_renamed_folder_is_refused(version: Version, models: Path) -> None:
     other = models / "range-BTCUSDT-300-tiny-20231114T221320Z-00000000"
     shutil.copytree(version.folder, other)
     with pytest.raises(VersionError, match="copied or renamed"):
-        load(other)
+        Version.load(other)
 
 
 def rewrite(version: Version, **changed: object) -> None:
@@ -129,13 +131,13 @@ def rewrite(version: Version, **changed: object) -> None:
 def test_manifest_that_is_not_ours_is_refused(version: Version, changed: dict[str, object], told: str) -> None:
     rewrite(version, **changed)
     with pytest.raises(VersionError, match=told):
-        load(version.folder)
+        Version.load(version.folder)
 
 
 def test_file_too_large_to_be_ours_is_not_read(version: Version, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folders, "MAX_FILE_BYTES", 1000)
     with pytest.raises(VersionError, match="at most 1000 are read"):
-        load(version.folder)
+        Version.load(version.folder)
 
 
 def with_graph(version: Version, content: bytes) -> Version:
@@ -227,8 +229,10 @@ def test_probabilities_that_are_none_are_no_forecast(version: Version) -> None:
         ({"graphs": {}}, "lists no model.onnx"),
         (
             {"scaler": Scaler(("buy_volume",), (0.0, 1.0), (1.0,), (True,), Target(0.0, 1.0))},
-            "one mean, scale and mask",
+            "one mean and scale for each",
         ),
+        ({"scaler": replace_scaler(tiny.scaler(), mask=(True,))}, "a mask for each feature"),
+        ({"inputs": reference(np.ones((5, 1)), ("buy_volume",))}, "name different features"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(models: Path, changed: dict[str, object], told: str) -> None:

@@ -20,7 +20,7 @@ from trifecta.forecast.direction.model import Model
 from trifecta.forecast.direction.recorded import TABLE, newest
 from trifecta.forecast.folders import VersionError
 from trifecta.forecast.minutes import Floats
-from trifecta.forecast.registry import Record
+from trifecta.forecast.records import Record
 from trifecta.forecast.targets import Target
 from trifecta.scan.forex import break_even
 from trifecta.scan.opportunity import ForexPlan, Opportunity, Side

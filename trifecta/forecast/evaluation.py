@@ -16,7 +16,8 @@ from trifecta.forecast.inputs import VERSION
 from trifecta.forecast.networks import ENSEMBLES, NETWORKS
 from trifecta.forecast.recorded_flow import read
 from trifecta.forecast.recordings import RECORDINGS, series_of
-from trifecta.forecast.runs import Outputs, Runs, digest, key
+from trifecta.forecast.runs import Outputs, digest
+from trifecta.forecast.runs import kept as runs_of
 from trifecta.forecast.scores import RIVALS, summarise
 from trifecta.forecast.series import Series
 from trifecta.forecast.training import TRAINERS, summaries_of
@@ -101,8 +102,8 @@ def evaluate(
     data = digest(*(part for one in given.series for part in one.columns))
     for horizon_s in given.horizons_s:
         plan = Plan(horizon_s, names, folds=folds, seed=seed, coverage=COVERAGE, effort=effort)
-        named = f"{given.name.replace('/', '-')}-{horizon_s}-{key(plan, data, VERSION, fingerprint.of(*TRAINERS))}"
-        runs = Runs(None if kept is None else kept / named, Outputs)
+        deciding = (plan, data, VERSION, fingerprint.of(*TRAINERS))
+        runs = runs_of(kept, f"{given.name}-{horizon_s}", Outputs, *deciding)
         try:
             contest = hold(given.series, plan, runs=runs, on_step=partial(on_step, given.name, horizon_s))
         except DataError as error:
@@ -135,5 +136,5 @@ def _rows(data: str, horizon_s: int, contest: Contest) -> Iterator[Row]:
             origins=one.origins,
             separate=one.separate,
             passed=None if verdict is None else verdict.passed,
-            note="" if verdict is None else "; ".join(r for r in verdict.reasons if r.startswith("NOT MET")),
+            note="" if verdict is None else verdict.lacking,
         )

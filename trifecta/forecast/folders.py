@@ -1,5 +1,12 @@
 """A folder that is there whole or not at all, and is believed only if every hash fits: how models lie on disk.
 
+data/models/<version>/
+    manifest.json      what it forecasts, and the SHA-256 of every other file; the ledger holds its own
+    model.onnx         or model_0.onnx, model_1.onnx … of an ensemble; model.int8.onnx where that passed the gate
+    <part>.json        what a target's version is made of: how a window is scaled, how an output is made honest …
+    card.json          where it came from and how good it is; card.md says so to people
+    log.csv, plots/    what training and evaluation drew
+
 Nothing is unpickled: graphs are protocol buffers that ONNX Runtime reads, everything else is JSON of fixed types.
 """
 
@@ -9,16 +16,17 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, Self, TypeVar
 
 import msgspec
 
 from trifecta.clock import NS_PER_S
 from trifecta.errors import DataError
+from trifecta.forecast.files import Card, Manifest, Scaler
 from trifecta.forecast.targets import Target
 
 FORMAT = 1
@@ -31,29 +39,12 @@ _FILE = re.compile(r"(plots/)?[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 _MEMBER = re.compile(r"model(_[0-9]{1,2})?\.onnx")
 
 T = TypeVar("T")
+Parts = Mapping[str, type[msgspec.Struct]]
+"""Types of the files of JSON of a target's versions, by field: `scaler` is scaler.json."""
 
 
 class VersionError(DataError):
     """A model's folder is damaged, foreign or not what the ledger knows; it is not served."""
-
-
-class Frozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Root of the files' types: a field that is missing or unknown is an error."""
-
-
-class Manifest(Frozen, frozen=True):
-    """What a version forecasts, and the SHA-256 of each of its files."""
-
-    version: str
-    format: int
-    target: Target
-    venue: str
-    symbol: str
-    horizon_s: int
-    step_s: int
-    steps: int
-    network: str
-    files: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -94,39 +85,126 @@ class Opened:
         return {GRAPH: found[GRAPH]} if GRAPH in found else found
 
 
-def named(what: str, created_ns: int, graphs: Mapping[str, bytes], *parts: msgspec.Struct) -> str:
-    """A version's name: what, when, and 8 hex digits of what decides its forecasts."""
-    content = hashlib.sha256()
-    for name, graph in sorted(graphs.items()):
-        content.update(name.encode() + graph)
-    for part in parts:
-        content.update(msgspec.json.encode(part))
-    stamp = f"{datetime.fromtimestamp(created_ns // NS_PER_S, UTC):%Y%m%dT%H%M%SZ}"
-    return re.sub(r"[^A-Za-z0-9._-]", "_", f"{what}-{stamp}-{content.hexdigest()[:8]}")
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A version about to be written; that of a target adds its other parts as fields.
 
-
-def encoded(typed: Mapping[str, msgspec.Struct]) -> dict[str, bytes]:
-    """Files of JSON by name."""
-    return {name: msgspec.json.format(msgspec.json.encode(value)) for name, value in typed.items()}
-
-
-def put(models: Path, manifest: Manifest, files: Mapping[str, bytes], check: Callable[[Path, str], object]) -> Path:
-    """The folder with these files, whole on disk; where it is there already nothing changes.
-
-    Args:
-        manifest: without the hashes of its files.
-        check: reads a folder as the version of that name; what it refuses never gets its name.
+    `graphs` maps file names to bytes; `extra` holds card.md, log.csv, plots/…
     """
-    folder, aside = models / manifest.version, models / f".{manifest.version}.tmp"
-    if not folder.exists():
-        shutil.rmtree(aside, ignore_errors=True)
-        hashed = msgspec.structs.replace(manifest, files={name: _sha256(content) for name, content in files.items()})
-        for name, content in ({**files} | encoded({MANIFEST: hashed})).items():
-            _write_durably(aside / name, content)
-        check(aside, manifest.version)
-        aside.rename(folder)
-        _sync(models)
-    return folder
+
+    TARGET: ClassVar[Target]
+    PARTS: ClassVar[Parts]
+    DECIDING: ClassVar[tuple[str, ...]]
+    """Parts that decide the forecasts, with the graphs."""
+
+    venue: str
+    symbol: str
+    horizon_s: int
+    step_s: int
+    steps: int
+    network: str
+    graphs: Mapping[str, bytes]
+    scaler: Scaler
+    card: Card
+    created_ns: int
+    extra: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """Its name: what, when, and 8 hex digits of what decides its forecasts."""
+        content = hashlib.sha256()
+        for name, graph in sorted(self.graphs.items()):
+            content.update(name.encode() + graph)
+        for part in self.DECIDING:
+            content.update(msgspec.json.encode(getattr(self, part)))
+        stamp = f"{datetime.fromtimestamp(self.created_ns // NS_PER_S, UTC):%Y%m%dT%H%M%SZ}"
+        name = f"{self.TARGET}-{self.symbol}-{self.horizon_s}-{self.network}-{stamp}-{content.hexdigest()[:8]}"
+        return re.sub(r"[^A-Za-z0-9._-]", "_", name)
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Every file but the manifest."""
+        parts = {f"{part}.json": _encoded(getattr(self, part)) for part in self.PARTS}
+        return {**self.graphs, **parts, **self.extra}
+
+    @property
+    def manifest(self) -> Manifest:
+        return Manifest(
+            version=self.version,
+            format=FORMAT,
+            target=self.TARGET,
+            venue=self.venue,
+            symbol=self.symbol,
+            horizon_s=self.horizon_s,
+            step_s=self.step_s,
+            steps=self.steps,
+            network=self.network,
+            files={name: _sha256(content) for name, content in self.files.items()},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """A version whose hashes fit; that of a target adds its other parts as fields.
+
+    `graphs` are the very bytes that were hashed: int8 alone where there is one.
+    """
+
+    TARGET: ClassVar[Target]
+    PARTS: ClassVar[Parts]
+
+    folder: Path
+    sha256: str
+    manifest: Manifest
+    graphs: Mapping[str, bytes]
+    scaler: Scaler
+    card: Card
+
+    @property
+    def name(self) -> str:
+        return self.manifest.version
+
+    @classmethod
+    def load(cls, folder: Path, *, sha256: str | None = None, version: str | None = None) -> Self:
+        """The version in `folder`.
+
+        Args:
+            sha256: of manifest.json, as the ledger holds it.
+            version: its name, where the folder bears another.
+
+        Raises:
+            VersionError: names the file and what is wrong with it.
+        """
+        found = opened(folder, cls.TARGET, sha256=sha256, version=version)
+        parts = {part: found.part(f"{part}.json", kind) for part, kind in cls.PARTS.items()}
+        made = cls(folder=folder, sha256=found.sha256, manifest=found.manifest, graphs=found.graphs, **parts)  # type: ignore[arg-type]  # of those types
+        made.check()
+        return made
+
+    @classmethod
+    def write(cls, models: Path, draft: Draft) -> Self:
+        """The version of a draft, its folder whole on disk. Writing the same draft again changes nothing.
+
+        Raises:
+            VersionError: the draft is not one that `load` would take, or of another target.
+        """
+        folder, aside = models / draft.version, models / f".{draft.version}.tmp"
+        if not folder.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+            for name, content in {**draft.files, MANIFEST: _encoded(draft.manifest)}.items():
+                _write_durably(aside / name, content)
+            cls.load(aside, version=draft.version)
+            aside.rename(folder)
+            _sync(models)
+        return cls.load(folder)
+
+    def check(self) -> None:
+        """Does nothing but raise VersionError where a part holds what cannot be."""
+        scaler, count = self.scaler, len(self.scaler.features)
+        if not count or not len(scaler.mean) == len(scaler.scale) == count:
+            raise VersionError(f"model {self.name}: scaler.json must hold one mean and scale for each feature")
+        if min(scaler.scale) <= 0:
+            raise VersionError(f"model {self.name}: scaler.json holds a scale that is not above 0")
 
 
 def target_of(folder: Path) -> Target:
@@ -207,6 +285,10 @@ def _decoded(named: str, name: str, content: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(content, type=kind)
     except msgspec.MsgspecError as error:
         raise VersionError(f"model {named}: {name} is not as expected: {error}") from error
+
+
+def _encoded(part: msgspec.Struct) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(part))
 
 
 def _sha256(content: bytes) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from trifecta.forecast.files import Gate
 from trifecta.forecast.scores import RIVALS, Summary
-from trifecta.forecast.versions import Gate
 
 SIGNIFICANT = 0.05
 COVERAGE_MARGIN = 0.03
@@ -23,13 +23,9 @@ def judge(name: str, summaries: Mapping[str, Summary], coverage: float) -> Gate:
     ours = summaries[name]
     checks = [_enough(ours), *(_beats(name, ours, rival, summaries.get(rival)) for rival in RIVALS)]
     checks.append(_covers(ours, coverage))
-    passed = all(held for held, _ in checks)
-    reasons = [f"{'met' if held else 'NOT MET'}: {reason}" for held, reason in checks]
-    if not passed:
-        known = [rival for rival in RIVALS if rival in summaries]
-        best = min(known, key=lambda rival: summaries[rival].qlike, default=None)
-        reasons.append(f"refused; least loss among what it was compared with: {best or 'nothing'}")
-    return Gate(passed, tuple(reasons))
+    known = [rival for rival in RIVALS if rival in summaries]
+    best = min(known, key=lambda rival: summaries[rival].qlike, default="nothing")
+    return Gate.of(checks, best)
 
 
 def _enough(ours: Summary) -> tuple[bool, str]:

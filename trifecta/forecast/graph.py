@@ -14,7 +14,7 @@ import onnxruntime as ort
 from trifecta.forecast import inputs
 from trifecta.forecast.folders import VersionError
 from trifecta.forecast.minutes import SMALLEST_RANGE, Floats
-from trifecta.forecast.versions import Version, load
+from trifecta.forecast.versions import Version
 
 INPUT = "window"
 OUTPUTS = {"range": 1, "volatility": 3, "trend": 1}
@@ -70,7 +70,7 @@ class Graph:
     @classmethod
     def load(cls, folder: Path, *, sha256: str | None = None) -> Graph:
         """The version in `folder`, checked against its hashes."""
-        return cls(load(folder, sha256=sha256))
+        return cls(Version.load(folder, sha256=sha256))
 
     def predict(self, window: Floats) -> Prediction:
         """The forecast from float64 (steps, features), oldest first, unscaled; NaN where a feature is unknown.

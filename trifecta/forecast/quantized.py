@@ -11,12 +11,12 @@ from trifecta.forecast import gate
 from trifecta.forecast.conformal import Calibration
 from trifecta.forecast.contest import Contest, members_of
 from trifecta.forecast.dataset import Dataset, Rows, Windows, fit_scaler
+from trifecta.forecast.files import Gate
 from trifecta.forecast.fitting import PREDICT_BATCH
 from trifecta.forecast.forecasts import Forecast
 from trifecta.forecast.networks import HEADS, named
 from trifecta.forecast.runs import Outputs
 from trifecta.forecast.scores import Contender, part, summarise
-from trifecta.forecast.versions import Gate
 
 
 def quantized(graph: bytes) -> bytes:

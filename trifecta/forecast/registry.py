@@ -8,127 +8,43 @@ At most one champion for each target, venue, symbol and horizon; without one the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
-import msgspec
 from loguru import logger
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, insert, select, update
+from sqlalchemy import Connection
 
-from trifecta.errors import PermanentError
-from trifecta.forecast.direction import versions as directions
+from trifecta.forecast import folders, records
 from trifecta.forecast.direction.model import Model
-from trifecta.forecast.folders import VersionError, target_of
+from trifecta.forecast.direction.versions import Version as DirectionVersion
+from trifecta.forecast.folders import Version, VersionError
 from trifecta.forecast.graph import Graph
+from trifecta.forecast.records import FORCED, Event, Key, Record, RegistryError, Status
 from trifecta.forecast.targets import Target
-from trifecta.forecast.versions import Score, Version, load
-from warehouse.ledger import Ledger, model_events, models
+from trifecta.forecast.versions import Version as RangeVersion
+from warehouse.ledger import Ledger
 
-AnyVersion = Version | directions.Version
-FORCED = "forced: "
-MAX_REASON = 500
+T = TypeVar("T")
 MAX_PREDECESSORS = 8
+KINDS: Mapping[Target, type[RangeVersion | DirectionVersion]] = {
+    Target.RANGE: RangeVersion,
+    Target.DIRECTION: DirectionVersion,
+}
 
 
-class Status(StrEnum):
-    """What a version is to its symbol and horizon."""
-
-    CHAMPION = "champion"
-    CHALLENGER = "challenger"
-    RETIRED = "retired"
-    REFUSED = "refused"
-
-
-class RegistryError(PermanentError):
-    """The registry does not know the version, or will not do that with it."""
-
-
-class Key(msgspec.Struct, frozen=True):
-    """What there can be one champion for."""
-
-    venue: str
-    symbol: str
-    horizon_s: int
-    target: Target = Target.RANGE
-
-
-class Metrics(msgspec.Struct, frozen=True):
-    """What the card said when the version was registered."""
-
-    passed: bool
-    reasons: tuple[str, ...]
-    scores: tuple[Score, ...]
-
-
-@dataclass(frozen=True)
-class Record:
-    """One version as the ledger knows it. Times are ns; `folder` is relative to the data folder."""
-
-    version: str
-    key: Key
-    network: str
-    status: Status
-    folder: str
-    sha256: str
-    reason: str
-    metrics: Metrics
-    created_at: int
-    promoted_at: int | None
-    retired_at: int | None
-
-    @property
-    def forced(self) -> bool:
-        """It failed its gate and someone made it champion all the same."""
-        return self.reason.startswith(FORCED)
-
-
-@dataclass(frozen=True)
-class Event:
-    """A change of a version's status."""
-
-    ts_ns: int
-    version: str
-    from_status: Status | None
-    to_status: Status
-    reason: str
-
-
-def register(ledger: Ledger, data_dir: Path, version: AnyVersion, now_ns: int) -> Record:
+def register(ledger: Ledger, data_dir: Path, version: Version, now_ns: int) -> Record:
     """The version's row: challenger if its gate passed, else refused. A version that has one keeps it."""
-    gate, manifest = version.card.gate, version.manifest
-    status = Status.CHALLENGER if gate.passed else Status.REFUSED
-    reason = "; ".join(gate.reasons)[:MAX_REASON]
+    status = Status.CHALLENGER if version.card.gate.passed else Status.REFUSED
+    folder = version.folder.relative_to(data_dir).as_posix()
     with ledger.begin() as connection:
-        known = _find(connection, version.name)
-        if known is not None:
-            return known
-        overall = tuple(score for score in version.card.scores if score.fold < 0) or version.card.scores
-        connection.execute(
-            insert(models).values(
-                version=version.name,
-                target=manifest.target,
-                venue=manifest.venue,
-                symbol=manifest.symbol,
-                horizon_s=manifest.horizon_s,
-                network=manifest.network,
-                status=status,
-                folder=version.folder.relative_to(data_dir).as_posix(),
-                sha256=version.sha256,
-                reason=reason,
-                metrics=msgspec.json.encode(Metrics(gate.passed, gate.reasons, overall)).decode(),
-                created_at=now_ns,
-            )
-        )
-        _note(connection, Event(now_ns, version.name, None, status, reason))
-        return _known(connection, version.name)
+        return records.find(connection, version.name) or records.add(connection, version, folder, status, now_ns)
 
 
 def adopt(ledger: Ledger, data_dir: Path, now_ns: int) -> list[Record]:
     """Registers whole folders that have no row: a training was killed between writing and registering them.
 
-    A folder that `load` refuses is told in the log and left alone.
+    A folder that is refused is told in the log and left alone.
     """
     known, adopted = {record.version for record in versions(ledger)}, []
     for path in sorted((data_dir / "models").glob("[!.]*")):
@@ -142,26 +58,22 @@ def adopt(ledger: Ledger, data_dir: Path, now_ns: int) -> list[Record]:
 
 def versions(ledger: Ledger, *, symbol: str | None = None) -> list[Record]:
     """Every version, the champions first, then the newest."""
-    asked = select(models).order_by(models.c.created_at.desc(), models.c.version)
-    if symbol is not None:
-        asked = asked.where(models.c.symbol == symbol)
     with ledger.read() as connection:
-        found = [_record(row) for row in connection.execute(asked).mappings()]
+        found = records.every(connection, symbol)
     return sorted(found, key=lambda record: record.status is not Status.CHAMPION)
 
 
 def champions(ledger: Ledger) -> dict[Key, Record]:
     """Who serves what."""
     with ledger.read() as connection:
-        rows = connection.execute(select(models).where(models.c.status == Status.CHAMPION)).mappings()
-        return {record.key: record for record in map(_record, rows)}
+        return {record.key: record for record in records.champions(connection)}
 
 
-def serving(ledger: Ledger, data_dir: Path, key: Key) -> Graph | None:
-    """The champion's graph of a range; None without one, or where it is damaged, which the log tells."""
+def serving(ledger: Ledger, data_dir: Path, key: Key, opening: Callable[[Record, Path], T]) -> T | None:
+    """The champion, opened; None without one, or where it is damaged, which the log tells."""
     record = champions(ledger).get(key)
     try:
-        return None if record is None else open_version(record, data_dir)
+        return None if record is None else opening(record, data_dir)
     except VersionError as error:
         logger.warning("the champion cannot be compared with: {}", error)
         return None
@@ -185,20 +97,17 @@ def find(ledger: Ledger, version: str) -> Record:
 
 def history(ledger: Ledger, version: str) -> list[Event]:
     """What happened to a version, oldest first."""
-    asked = select(model_events).where(model_events.c.version == version).order_by(model_events.c.id)
     with ledger.read() as connection:
-        return [_event(row) for row in connection.execute(asked).mappings()]
+        return records.history(connection, version)
 
 
-def load_any(folder: Path, *, sha256: str | None = None) -> AnyVersion:
+def load_any(folder: Path, *, sha256: str | None = None) -> RangeVersion | DirectionVersion:
     """The version in that folder, whatever it forecasts.
 
     Raises:
         VersionError: the folder is damaged or foreign.
     """
-    if target_of(folder) is Target.DIRECTION:
-        return directions.load(folder, sha256=sha256)
-    return load(folder, sha256=sha256)
+    return KINDS[folders.target_of(folder)].load(folder, sha256=sha256)
 
 
 def open_direction(record: Record, data_dir: Path) -> Model:
@@ -227,18 +136,11 @@ def predecessors(ledger: Ledger, version: str) -> list[Record]:
     found: list[Record] = []
     with ledger.read() as connection:
         while len(found) < MAX_PREDECESSORS:
-            asked = (
-                select(models)
-                .join(model_events, model_events.c.version == models.c.version)
-                .where(model_events.c.reason == _replaced_by(version), models.c.status == Status.RETIRED)
-                .order_by(model_events.c.id.desc())
-                .limit(1)
-            )
-            row = connection.execute(asked).mappings().first()
-            if row is None or any(one.version == row["version"] for one in found):
+            before = records.gave_place_to(connection, version)
+            if before is None or any(one.version == before.version for one in found):
                 break
-            found.append(_record(row))
-            version = found[-1].version
+            found.append(before)
+            version = before.version
     return found
 
 
@@ -262,7 +164,8 @@ def promote(
     _open(record, data_dir)
     with ledger.begin() as connection:
         told = reason or "promoted"
-        return _crown(connection, _known(connection, record.version), now_ns, told, _replaced_by(record.version))
+        found = records.known(connection, record.version)
+        return _crown(connection, found, now_ns, told, records.replaced_by(record.version))
 
 
 def rollback(ledger: Ledger, data_dir: Path, key: Key, now_ns: int, *, reason: str = "") -> Record:
@@ -273,17 +176,17 @@ def rollback(ledger: Ledger, data_dir: Path, key: Key, now_ns: int, *, reason: s
         VersionError: the folder of the one before would not be served.
     """
     with ledger.read() as connection:
-        present = _champion(connection, key)
+        present = records.champion(connection, key)
         if present is None:
-            raise RegistryError(f"{_told(key)} has no champion to roll back from: promote a version by name")
-        before = _before(connection, key, present.version)
+            raise RegistryError(f"{key} has no champion to roll back from: promote a version by name")
+        before = records.champion_before(connection, key, present.version)
     if before is None:
-        raise RegistryError(f"{_told(key)} had no champion before {present.version}")
+        raise RegistryError(f"{key} had no champion before {present.version}")
     _open(before, data_dir)
     said = f"{FORCED}rolled back" if not before.metrics.passed else "rolled back"
     with ledger.begin() as connection:
-        if _champion(connection, key) != present:
-            raise RegistryError(f"{_told(key)} has another champion by now: look at it and ask again")
+        if records.champion(connection, key) != present:
+            raise RegistryError(f"{key} has another champion by now: look at it and ask again")
         told = f"{said} from {present.version}" + (f": {reason}" if reason else "")
         return _crown(connection, before, now_ns, told, f"rolled back to {before.version}")
 
@@ -295,11 +198,10 @@ def demote(ledger: Ledger, version: str, now_ns: int, reason: str) -> Record:
         RegistryError: it is not the champion.
     """
     with ledger.begin() as connection:
-        record = _known(connection, version)
+        record = records.known(connection, version)
         if record.status is not Status.CHAMPION:
             raise RegistryError(f"{version} is {record.status}, not champion: nothing to demote")
-        _retire(connection, record, now_ns, reason)
-        return _known(connection, version)
+        return records.change(connection, record, Status.RETIRED, now_ns, reason, retired_at=now_ns)
 
 
 def _open(record: Record, data_dir: Path) -> None:
@@ -308,103 +210,10 @@ def _open(record: Record, data_dir: Path) -> None:
     opening(record, data_dir)
 
 
-def _replaced_by(version: str) -> str:
-    return f"{version} took its place"
-
-
 def _crown(connection: Connection, record: Record, now_ns: int, reason: str, to_the_one_before: str) -> Record:
-    present = _champion(connection, record.key)
+    present = records.champion(connection, record.key)
     if present is not None and present.version == record.version:
         return present
     if present is not None:
-        _retire(connection, present, now_ns, to_the_one_before)
-    _set(connection, record, Status.CHAMPION, now_ns, reason, promoted_at=now_ns, retired_at=None)
-    return _known(connection, record.version)
-
-
-def _retire(connection: Connection, record: Record, now_ns: int, reason: str) -> None:
-    _set(connection, record, Status.RETIRED, now_ns, reason, retired_at=now_ns)
-
-
-def _set(connection: Connection, record: Record, status: Status, now_ns: int, reason: str, **times: int | None) -> None:
-    told = reason[:MAX_REASON]
-    where = models.c.version == record.version
-    connection.execute(update(models).where(where).values(status=status, reason=told, **times))
-    _note(connection, Event(now_ns, record.version, record.status, status, told))
-
-
-def _note(connection: Connection, event: Event) -> None:
-    connection.execute(
-        insert(model_events).values(
-            ts_ns=event.ts_ns,
-            version=event.version,
-            from_status=event.from_status,
-            to_status=event.to_status,
-            reason=event.reason,
-        )
-    )
-
-
-def _before(connection: Connection, key: Key, present: str) -> Record | None:
-    """The version that was retired as champion last, but for the present one."""
-    asked = (
-        select(models)
-        .join(model_events, model_events.c.version == models.c.version)
-        .where(_of(key), models.c.version != present, model_events.c.from_status == Status.CHAMPION)
-        .order_by(model_events.c.id.desc())
-        .limit(1)
-    )
-    row = connection.execute(asked).mappings().first()
-    return None if row is None else _record(row)
-
-
-def _champion(connection: Connection, key: Key) -> Record | None:
-    asked = select(models).where(_of(key), models.c.status == Status.CHAMPION)
-    row = connection.execute(asked).mappings().first()
-    return None if row is None else _record(row)
-
-
-def _of(key: Key) -> ColumnElement[bool]:
-    return and_(
-        models.c.target == key.target,
-        models.c.venue == key.venue,
-        models.c.symbol == key.symbol,
-        models.c.horizon_s == key.horizon_s,
-    )
-
-
-def _find(connection: Connection, version: str) -> Record | None:
-    row = connection.execute(select(models).where(models.c.version == version)).mappings().first()
-    return None if row is None else _record(row)
-
-
-def _known(connection: Connection, version: str) -> Record:
-    record = _find(connection, version)
-    if record is None:
-        raise RegistryError(f"model version {version!r} is not known: `trifecta models list` shows the names")
-    return record
-
-
-def _record(row: RowMapping | Mapping[str, object]) -> Record:
-    named = {name: row[name] for name in Record.__dataclass_fields__ if name not in {"key", "status", "metrics"}}
-    return Record(
-        key=Key(str(row["venue"]), str(row["symbol"]), int(str(row["horizon_s"])), Target(str(row["target"]))),
-        status=Status(str(row["status"])),
-        metrics=msgspec.json.decode(str(row["metrics"]), type=Metrics),
-        **named,  # type: ignore[arg-type]  # the ledger's columns have these types
-    )
-
-
-def _event(row: RowMapping) -> Event:
-    before = row["from_status"]
-    return Event(
-        row["ts_ns"],
-        row["version"],
-        None if before is None else Status(before),
-        Status(row["to_status"]),
-        row["reason"],
-    )
-
-
-def _told(key: Key) -> str:
-    return f"{key.target} of {key.venue} {key.symbol} over {key.horizon_s} s"
+        records.change(connection, present, Status.RETIRED, now_ns, to_the_one_before, retired_at=now_ns)
+    return records.change(connection, record, Status.CHAMPION, now_ns, reason, promoted_at=now_ns, retired_at=None)

@@ -67,6 +67,11 @@ class Runs(Generic[O]):
         return made
 
 
+def kept(folder: Path | None, name: str, kind: type[O], *deciding: object) -> Runs[O]:
+    """Runs below `folder` under their name and all that decides them, so that other data or code train anew."""
+    return Runs(None if folder is None else folder / f"{name.replace('/', '-')}-{key(*deciding)}", kind)
+
+
 def key(*parts: object) -> str:
     """16 hex digits of whatever decides a run: the same parts give the same key on every machine."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

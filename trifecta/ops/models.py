@@ -14,9 +14,9 @@ from rich.text import Text
 
 from trifecta.clock import NS_PER_S, Clock
 from trifecta.forecast import registry
-from trifecta.forecast.registry import Event, Key, Record, RegistryError, Status
+from trifecta.forecast.files import Card, Score
+from trifecta.forecast.records import Event, Key, Record, RegistryError, Status
 from trifecta.forecast.targets import Target
-from trifecta.forecast.versions import Card, Score
 from trifecta.settings import Settings
 from warehouse.ledger import Ledger
 

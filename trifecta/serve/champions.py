@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from trifecta.forecast import registry
 from trifecta.forecast.folders import VersionError
 from trifecta.forecast.graph import Graph
-from trifecta.forecast.registry import Key, Record
+from trifecta.forecast.records import Key, Record
 from trifecta.forecast.targets import Target
 from trifecta.serve.archive import ArchiveError
 from trifecta.serve.service import Service

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import ConfigDict
 from pydantic.config import JsonDict
 
-from trifecta.forecast.registry import Record
+from trifecta.forecast.records import Record
 from trifecta.serve.prefect_api import Run
 from trifecta.serve.replies import Reply
 from trifecta.serve.times import iso

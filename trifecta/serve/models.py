@@ -10,7 +10,7 @@ from fastapi import FastAPI, Query
 from loguru import logger
 from sqlalchemy.exc import SQLAlchemyError
 
-from trifecta.forecast.registry import Key
+from trifecta.forecast.records import Key
 from trifecta.serve.champions import Champions
 from trifecta.serve.model_replies import (
     ModelStatus,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from trifecta.clock import Clock
 from trifecta.forecast import registry
 from trifecta.forecast.folders import VersionError
-from trifecta.forecast.registry import Key, Record, RegistryError
+from trifecta.forecast.records import Key, Record, RegistryError
 from trifecta.serve.champions import Champions
 from trifecta.serve.ledgers import in_ledger
 from trifecta.serve.model_replies import ModelVersion, model_version

@@ -15,7 +15,8 @@ from trifecta.forecast.direction.bars import VERSION
 from trifecta.forecast.direction.contest import NAMES, TRAINERS, Contest, Plan, hold
 from trifecta.forecast.direction.rivals import RIVALS
 from trifecta.forecast.fitting import Effort
-from trifecta.forecast.runs import Runs, Shares, digest, key
+from trifecta.forecast.runs import Shares, digest
+from trifecta.forecast.runs import kept as runs_of
 from trifecta.forecast.series import Series
 
 HORIZONS_S = (3600,)
@@ -64,8 +65,8 @@ def evaluate(
     digits = digest(*(part for one in series for part in one.columns))
     for horizon_s in horizons_s:
         plan = Plan(horizon_s, NAMES, effort=effort)
-        named = f"direction-{data}-{horizon_s}-{key(plan, digits, VERSION, fingerprint.of(*TRAINERS))}"
-        runs = Runs(None if kept is None else kept / named, Shares)
+        deciding = (plan, digits, VERSION, fingerprint.of(*TRAINERS))
+        runs = runs_of(kept, f"direction-{data}-{horizon_s}", Shares, *deciding)
         try:
             contest = hold(series, plan, runs=runs, on_step=partial(on_step, data, horizon_s))
         except DataError as error:
@@ -91,5 +92,5 @@ def _rows(data: str, horizon_s: int, contest: Contest) -> Iterator[Row]:
             origins=one.origins,
             separate=one.separate,
             passed=None if verdict is None else verdict.passed,
-            note="" if verdict is None else "; ".join(r for r in verdict.reasons if r.startswith("NOT MET")),
+            note="" if verdict is None else verdict.lacking,
         )

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from trifecta.forecast.direction.probabilities import Summary
 from trifecta.forecast.direction.rivals import RIVALS
+from trifecta.forecast.files import Gate
 from trifecta.forecast.gate import MIN_SEPARATE, SIGNIFICANT
-from trifecta.forecast.versions import Gate
 
 MAX_ERROR = 0.05
 """Between stated and true shares of the sides, in the mean."""
@@ -28,12 +28,7 @@ def judge(name: str, summaries: Mapping[str, Summary]) -> Gate:
             f"stated and true shares of the sides are {ours.error:.1%} apart, at most {MAX_ERROR:.0%} may be",
         ),
     ]
-    passed = all(held for held, _ in checks)
-    reasons = [f"{'met' if held else 'NOT MET'}: {reason}" for held, reason in checks]
-    if not passed:
-        best = min(RIVALS, key=lambda rival: summaries[rival].log_loss)
-        reasons.append(f"refused; least loss among what it was compared with: {best}")
-    return Gate(passed, tuple(reasons))
+    return Gate.of(checks, min(RIVALS, key=lambda rival: summaries[rival].log_loss))
 
 
 def _beats(name: str, ours: Summary, rival: str, theirs: Summary) -> tuple[bool, str]:

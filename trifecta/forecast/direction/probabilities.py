@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from trifecta.forecast.direction.bars import Way, Ways
-from trifecta.forecast.folders import Frozen
+from trifecta.forecast.files import Frozen
 from trifecta.forecast.minutes import Floats, Times
 from trifecta.forecast.significance import diebold_mariano
 
