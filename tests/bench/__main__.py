@@ -20,7 +20,7 @@ from tests.bench.measure import Verdict, run
 
 BENCHES = (
     "decoding", "replaying", "books", "orderflow", "landing", "scanning", "finding", "watching", "trading",
-    "backtesting", "sidecar_http", "serving", "training", "system", "pages", "together",
+    "backtesting", "sidecar_http", "serving", "swapping", "training", "system", "pages", "together",
 )  # fmt: skip
 
 
