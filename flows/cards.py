@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from trifecta.forecast.live import Report
+from trifecta.forecast.drift import Report
+from trifecta.ops.training import Job, Made
 
-if TYPE_CHECKING:
-    from flows.train import Result
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one job: a registered version, or why there is none."""
+
+    job: Job
+    made: Made | None = None
+    problem: str = ""
 
 
 def card(folder: Path) -> str:
@@ -27,19 +35,20 @@ def _plots(folder: Path) -> list[Path]:
 
 def training_table(results: Iterable[Result]) -> str:
     """A line a job: its version and verdict, or why it has none."""
-    lines = ["| symbol | horizon | network | verdict | |", "|---|---:|---|---|---|"]
+    lines = ["| what | network | verdict | |", "|---|---|---|---|"]
     for one in results:
-        job, record = one.job, one.record
-        verdict = "not trained" if record is None else str(record.status)
-        why = one.problem if record is None else f"{record.version}: {one.lost or record.reason}"
-        lines.append(f"| {job.venue} {job.symbol} | {job.horizon_s} s | {job.network} | {verdict} | {_cell(why)} |")
+        verdict, why = "not trained", one.problem
+        if one.made is not None:
+            record = one.made.record
+            verdict, why = str(record.status), f"{record.version}: {one.made.lost or record.reason}"
+        lines.append(f"| {one.job.key} | {one.job.network} | {verdict} | {_cell(why)} |")
     return "\n".join(lines)
 
 
 def live_table(reports: Sequence[Report], problems: Mapping[str, str]) -> str:
-    """A line a champion: its live loss, the baselines', its coverage, what moved, and what was decided."""
+    """A line a champion: its live loss, the baselines', how often it was right, what moved, and what was decided."""
     lines = [
-        "| champion | forecasts | QLIKE | best baseline | held | inputs that moved | decided |",
+        "| champion | forecasts | loss | best baseline | held, or side right | inputs that moved | decided |",
         "|---|--:|--:|--:|--:|---|---|",
     ]
     for one in reports:
@@ -47,7 +56,7 @@ def live_table(reports: Sequence[Report], problems: Mapping[str, str]) -> str:
         best = min(live.baselines.items(), key=lambda item: item[1], default=("-", float("nan")))
         moved = ", ".join(f"{name} {one.psi[name]:.2f}" for name in one.moved) or "none"
         decided = f"{'demoted' if live.demote else 'stays'}: {live.reason}"
-        figures = f"{live.forecasts} | {live.model:.4f} | {best[1]:.4f} {best[0]} | {live.coverage:.1%}"
+        figures = f"{live.forecasts} | {live.measure} {live.model:.4f} | {best[1]:.4f} {best[0]} | {live.right:.1%}"
         lines.append(f"| {one.version} | {figures} | {moved} | {_cell(decided)} |")
     lines += [f"| {version} | - | - | - | - | - | {_cell(problem)} |" for version, problem in problems.items()]
     return "\n".join(lines) if reports or problems else "No champion serves: there is nothing to judge."

@@ -11,23 +11,24 @@ from flows.report import NOTED, begin, report_drift
 from flows.retry import STEP
 from trifecta.clock import SystemClock
 from trifecta.errors import DataError
-from trifecta.forecast import registry
-from trifecta.forecast.live import Report, report
-from trifecta.forecast.registry import Record
+from trifecta.forecast import live, registry
+from trifecta.forecast.direction import live as directions
+from trifecta.forecast.drift import Report
+from trifecta.forecast.records import Record
 from trifecta.forecast.targets import Target
-from trifecta.forecast.versions import load as load_version
 from trifecta.settings import Settings
 from warehouse import Lake
 from warehouse.ledger import Ledger
 
 TRAIN = "train/train"
+REPORTS = {Target.RANGE: live.report, Target.DIRECTION: directions.report}
 
 
 @task(task_run_name="judge {record.version}", **STEP)
 def judge(settings: Settings, record: Record) -> Report:
-    version = load_version(settings.data_dir / record.folder, sha256=record.sha256)
     span_s, now_ns = settings.forecast.live_span_s, SystemClock().now_ns()
-    return report(Lake(settings.lake), record, version, span_s=span_s, now_ns=now_ns)
+    report = REPORTS[record.key.target]
+    return report(Lake(settings.lake), record, settings.data_dir, span_s=span_s, now_ns=now_ns)
 
 
 @task(task_run_name="demote {found.version}", **STEP)
@@ -48,11 +49,6 @@ async def show(markdown: str) -> None:
     await acreate_markdown_artifact(key="live", markdown=markdown, description="Served forecasts against what came")
 
 
-def served(ledger: Ledger) -> list[Record]:
-    """Champions of a range, whose forecasts the sidecar stores; a direction is asked for with each plan alone."""
-    return [record for key, record in registry.champions(ledger).items() if key.target is Target.RANGE]
-
-
 @flow(flow_run_name="judge what was served", **NOTED)
 async def evaluate(retrain: bool = True) -> list[str]:
     """Returns the champions that were demoted.
@@ -63,7 +59,7 @@ async def evaluate(retrain: bool = True) -> list[str]:
     settings, reports, problems, demoted = begin(), list[Report](), dict[str, str](), list[str]()
     with Ledger(settings.ledger) as ledger:
         ledger.migrate()
-        for record in served(ledger):
+        for record in registry.champions(ledger).values():
             try:
                 found = judge(settings, record)
             except DataError as error:

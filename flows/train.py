@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
+import re
+from pathlib import Path
 
 from prefect import flow, runtime, task
 from prefect.artifacts import acreate_markdown_artifact
@@ -15,56 +16,24 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.cards import card, training_table
+from flows.cards import Result, card, training_table
 from flows.progress import Tell, progress
 from flows.report import NOTED, begin
 from flows.retry import STEP
 from trifecta.clock import NS_PER_S, SystemClock
 from trifecta.errors import DataError
 from trifecta.forecast import folders, registry
-from trifecta.forecast.registry import Key, Record, Status
-from trifecta.forecast.training import Job
-from trifecta.forecast.training import train as fit
-from trifecta.forecast.tuning import best
+from trifecta.forecast.records import Record, Status
+from trifecta.forecast.targets import Target
 from trifecta.ops import parts, processes
+from trifecta.ops.training import Job, jobs, make
 from trifecta.settings import Settings
-from warehouse import Lake
 from warehouse.ledger import Ledger
 
 LEFTOVER_S = 24 * 3600
 NICENESS = 10  # recording and serving come first
 NAME = "train"
 KEY = "training-progress"
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of one job: a registered version with its card for people, or why there is none."""
-
-    job: Job
-    record: Record | None = None
-    card: str = ""
-    problem: str = ""
-    lost: str = ""
-    """How the champion of today did better at the same origins."""
-
-
-def jobs(settings: Settings, venue: str, symbol: str, horizon_s: int, network: str) -> list[Job]:
-    """What to train: every recorded symbol, horizon and network of the settings that the arguments leave."""
-    recorded = [
-        (settings.source(name), one)
-        for name, chosen in settings.venues.items()
-        if chosen.enabled
-        for one in chosen.symbols
-    ]
-    return [
-        best(settings.data_dir, Job(source, one, horizon, name, coverage=settings.forecast.coverage))
-        for source, one in recorded
-        if venue in ("", source) and symbol in ("", one)
-        for horizon in settings.forecast.horizons_s
-        if horizon_s in (0, horizon)
-        for name in ([network] if network else settings.forecast.networks)
-    ]
 
 
 @task(task_run_name="clear what was left half done", **STEP)
@@ -75,19 +44,13 @@ def clear(settings: Settings, ledger: Ledger) -> list[Record]:
     return registry.adopt(ledger, settings.data_dir, now_ns)
 
 
-@task(task_run_name="train {job.network} on {job.venue} {job.symbol} for {job.horizon_s} s", cache_policy=NO_CACHE)
+@task(task_run_name="train {job.network}, {job.key}", cache_policy=NO_CACHE)
 async def train_one(settings: Settings, ledger: Ledger, job: Job, tell: Tell) -> Result:
     """Too little data is an answer, not a failure: the result says how much is missing."""
-    models = settings.data_dir / "models"
-    champion = registry.serving(ledger, settings.data_dir, Key(job.venue, job.symbol, job.horizon_s))
-    lake, clock = Lake(settings.lake), SystemClock()
     try:
-        trained = await asyncio.to_thread(fit, job, lake, models, clock, on_step=tell, champion=champion)
+        return Result(job, await asyncio.to_thread(make, settings, ledger, job, SystemClock(), on_step=tell))
     except DataError as error:
         return Result(job, problem=str(error))
-    record = registry.register(ledger, settings.data_dir, trained.version, SystemClock().now_ns())
-    lost = str(trained.duel) if trained.duel is not None and trained.duel.lost else ""
-    return Result(job, record, card(trained.version.folder), lost=lost)
 
 
 @task(task_run_name="promote {record.version}", **STEP)
@@ -121,27 +84,33 @@ async def train(venue: str = "", symbol: str = "", horizon_s: int = 0, network: 
         clear(settings, ledger)
         async with progress(KEY, len(asked)) as tell:
             for number, job in enumerate(asked):
-                made = await train_one(settings, ledger, job, tell(number))
-                results.append(made)
-                if made.record is None:
+                results.append(await train_one(settings, ledger, job, tell(number)))
+                made = results[-1].made
+                if made is None:
                     continue
                 passed = made.record.status is Status.CHALLENGER and not made.lost
                 if settings.forecast.promote == "auto" and passed:
                     promote(settings, ledger, made.record)
-                await show(f"model-card-{job.symbol}-{job.horizon_s}".lower(), made.card, made.record.version)
+                await show(card_key(job), card(Path(made.folder)), made.record.version)
     await show("training", training_table(results), "What was trained, and why what was not")
-    made_versions = [made.record.version for made in results if made.record is not None]
+    made_versions = [one.made.record.version for one in results if one.made is not None]
     return Completed(message=told(results), data=made_versions)
+
+
+def card_key(job: Job) -> str:
+    """Of the artifact that shows the newest card of what the job trains; lower case, digits and dashes are allowed."""
+    told = f"{job.key.target}-" if job.key.target is not Target.RANGE else ""
+    return re.sub(r"[^a-z0-9]+", "-", f"model-card-{told}{job.symbol}-{job.horizon_s}".lower())
 
 
 def told(results: list[Result]) -> str:
     """What the run came to, in a line."""
     if not results:
         return "nothing was asked for: no recorded symbol, horizon and network fits the arguments"
-    made = [result.record for result in results if result.record is not None]
-    passed = sum(record.metrics.passed for record in made)
+    made = [result.made for result in results if result.made is not None]
+    passed = sum(one.record.metrics.passed for one in made)
     problem = next((result.problem for result in results if result.problem), "")
     lacking = f"; {len(results) - len(made)} not trained, the first because {problem}" if problem else ""
-    behind = sum(bool(result.lost) for result in results)
+    behind = sum(bool(one.lost) for one in made)
     beaten = f", {behind} behind the champion" if behind else ""
     return f"{len(made)} trained, {passed} passed the gate{beaten}{lacking}"

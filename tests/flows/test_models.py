@@ -24,17 +24,19 @@ import flows.tune
 from flows.deploy import bury
 from flows.report import Report
 from tests.forecast import test_live as served
-from tests.forecast import tiny
+from tests.forecast import tiny, tiny_direction, ways
 from tests.forecast.laws import driven, land
 from tests.serve.sidecar import client_of
 from trifecta.clock import SystemClock
 from trifecta.errors import DataError
-from trifecta.forecast import registry
+from trifecta.forecast import registry, training
 from trifecta.forecast.contest import Step
+from trifecta.forecast.direction import training as directions
 from trifecta.forecast.duel import Duel
 from trifecta.forecast.fitting import Effort
 from trifecta.forecast.graph import Graph
-from trifecta.forecast.registry import Status
+from trifecta.forecast.records import Key, Status
+from trifecta.forecast.targets import Target
 from trifecta.forecast.training import Job, Trained
 from trifecta.ops import parts
 from trifecta.serve.app import create
@@ -49,6 +51,7 @@ pytestmark = [
     # Prefect leaves connections of its clients to the garbage collector
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
+Trains = Callable[[Callable[..., Trained]], None]
 SMALL = Job("sim_law", "LAWUSDT", 300, "lstm", step_s=20, steps=20, folds=1, effort=Effort(epochs=1, windows=128))
 
 
@@ -75,6 +78,12 @@ async def artifact(key: str) -> Any:
         return (await client.read_artifacts(artifact_filter=wanted, limit=1, sort="UPDATED_DESC"))[0]  # type: ignore[arg-type]
 
 
+@pytest.fixture
+def trains(monkeypatch: pytest.MonkeyPatch) -> Trains:
+    """Lets ranges be trained by something else."""
+    return lambda fit: monkeypatch.setattr(training, "train", fit)
+
+
 def stand_in(passed: bool, duel: Duel | None = None) -> Callable[..., Trained]:
     """A training that takes no time: a version of the job's horizon, or too little data for an hour."""
 
@@ -96,35 +105,35 @@ def stand_in(passed: bool, duel: Duel | None = None) -> Callable[..., Trained]:
 
 
 async def test_versions_that_pass_serve_and_what_lacks_data_is_told(
-    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, ledger: Ledger, trains: Trains
 ) -> None:
-    monkeypatch.setattr(flows.train, "fit", stand_in(passed=True))
+    trains(stand_in(passed=True))
     state = await flows.train.train(symbol="PAXGUSDT", return_state=True)
     assert state.message is not None
     assert state.message.startswith("2 trained, 2 passed the gate; 1 not trained, the first because 4.5 h are missing")
     champions = registry.champions(ledger)
     assert {key.horizon_s for key in champions} == {300, 900}
     assert sorted(await state.aresult()) == sorted(record.version for record in champions.values())
-    assert champions[registry.Key("sim_binance", "PAXGUSDT", 300)].reason.startswith("passed its gate: beats har")
+    assert champions[Key("sim_binance", "PAXGUSDT", 300)].reason.startswith("passed its gate: beats har")
     assert (await artifact(flows.train.KEY)).data == 100.0
     assert "4.5 h are missing" in (await artifact("training")).data
     assert (await artifact("model-card-paxgusdt-300")).data.startswith("# tiny")
 
 
 async def test_version_that_failed_its_gate_is_kept_and_does_not_serve(
-    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, ledger: Ledger, trains: Trains
 ) -> None:
-    monkeypatch.setattr(flows.train, "fit", stand_in(passed=False))
+    trains(stand_in(passed=False))
     await flows.train.train(symbol="PAXGUSDT", horizon_s=300)
     assert registry.champions(ledger) == {}
     assert [record.status for record in registry.versions(ledger)] == [Status.REFUSED]
 
 
 async def test_version_behind_the_champion_at_the_same_origins_waits_as_challenger(
-    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, ledger: Ledger, trains: Trains
 ) -> None:
     duel = Duel("range-old", 120, ours=0.3, theirs=0.2)
-    monkeypatch.setattr(flows.train, "fit", stand_in(passed=True, duel=duel))
+    trains(stand_in(passed=True, duel=duel))
     state = await flows.train.train(symbol="PAXGUSDT", horizon_s=300, return_state=True)
     assert state.message == "1 trained, 1 passed the gate, 1 behind the champion"
     assert [record.status for record in registry.versions(ledger)] == [Status.CHALLENGER]
@@ -132,25 +141,25 @@ async def test_version_behind_the_champion_at_the_same_origins_waits_as_challeng
 
 
 async def test_promotion_by_hand_leaves_the_choice_to_a_person(
-    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, trains: Trains
 ) -> None:
     monkeypatch.setenv("TRIFECTA_FORECAST__PROMOTE", "by_hand")
-    monkeypatch.setattr(flows.train, "fit", stand_in(passed=True))
+    trains(stand_in(passed=True))
     await flows.train.train(symbol="PAXGUSDT", horizon_s=300)
     assert [record.status for record in registry.versions(ledger)] == [Status.CHALLENGER]
 
 
 async def test_training_that_failed_is_left_for_the_alerts_and_one_that_did_not_takes_that_back(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, trains: Trains
 ) -> None:
     def broken(*given: object, **named: object) -> Trained:
         raise ZeroDivisionError("a mistake of ours")
 
-    monkeypatch.setattr(flows.train, "fit", broken)
+    trains(broken)
     with pytest.raises(ZeroDivisionError):
         await flows.train.train(symbol="PAXGUSDT", horizon_s=300)
     assert report_of(settings, "train").last == "Failed"
-    monkeypatch.setattr(flows.train, "fit", stand_in(passed=True))
+    trains(stand_in(passed=True))
     await flows.train.train(symbol="PAXGUSDT", horizon_s=300)
     assert report_of(settings, "train").runs == {"Failed": 1, "Completed": 1}
     assert report_of(settings, "train").last == "Completed"
@@ -193,6 +202,54 @@ async def test_champion_behind_the_baselines_is_demoted_and_trained_anew(
     assert "demoted: live QLIKE" in (await artifact("live")).data
     asked = {"venue": "sim_binance", "symbol": "PAXGUSDT", "horizon_s": 300, "network": "tiny"}
     assert asked in [run.parameters for run in await all_runs()]
+
+
+def direction_stand_in(duel: Duel | None = None) -> Callable[..., directions.Trained]:
+    """The same of directions: a version whose gate passed."""
+
+    def fit(job: directions.Job, lake: Lake, models: Path, clock: SystemClock, **_: object) -> directions.Trained:
+        return directions.Trained(tiny_direction.version(models, BOAST), {}, duel)
+
+    return fit
+
+
+BOAST = (0.01, 0.98, 0.01)
+
+
+async def test_direction_of_recorded_bars_is_trained_serves_and_is_taken_off_when_it_falls_behind(
+    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await deployed("train")
+    bars = ways.driven(1200, 4, law=False)
+    ways.land(Lake(settings.lake), bars, 0, 1200)
+    monkeypatch.setattr(directions, "train", direction_stand_in())
+    first = int(bars.ends_s[600]) * 10**9
+    monkeypatch.setattr(SystemClock, "now_ns", lambda self: first)
+    state = await flows.train.train(symbol=ways.SYMBOL, return_state=True)
+    assert state.message == "1 trained, 1 passed the gate"
+    ((key, champion),) = registry.champions(ledger).items()
+    assert key == Key(ways.VENUE, ways.SYMBOL, 3600, Target.DIRECTION)
+    assert champion.reason.startswith("passed its gate: met: beats trees")
+    assert (await artifact("model-card-direction-eurusd-3600")).data.startswith("# tiny")
+    monkeypatch.setattr(SystemClock, "now_ns", lambda self: int(bars.ends_s[-1]) * 10**9)
+    assert await flows.evaluate.evaluate() == [champion.version]
+    assert registry.champions(ledger) == {}
+    assert "live log loss" in registry.find(ledger, champion.version).reason
+    assert "demoted: live log loss" in (await artifact("live")).data
+    asked = {"venue": ways.VENUE, "symbol": ways.SYMBOL, "horizon_s": 3600, "network": "tiny"}
+    assert asked in [run.parameters for run in await all_runs()]
+
+
+async def test_direction_behind_its_champion_waits_as_challenger(
+    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways.land(Lake(settings.lake), ways.driven(10, 4, law=False), 0, 10)
+    duel = Duel("direction-old", 90, ours=1.0, theirs=0.9, measure="log loss")
+    monkeypatch.setattr(directions, "train", direction_stand_in(duel))
+    state = await flows.train.train(venue=ways.VENUE, return_state=True)
+    assert state.message == "1 trained, 1 passed the gate, 1 behind the champion"
+    assert [record.status for record in registry.versions(ledger)] == [Status.CHALLENGER]
+    assert "log loss 1.0000 against 0.9000 of the champion direction-old" in (await artifact("training")).data
 
 
 async def all_runs() -> list[Any]:
@@ -255,7 +312,7 @@ if __name__ == "__main__":
 """
 
 
-def training(folder: Path) -> subprocess.Popen[str]:
+def trained_in(folder: Path) -> subprocess.Popen[str]:
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         [sys.executable, "-c", TRAIN, str(folder)],
@@ -270,14 +327,14 @@ def training(folder: Path) -> subprocess.Popen[str]:
 def test_training_that_is_killed_leaves_nothing_visible_and_the_next_one_a_whole_version(tmp_path: Path) -> None:
     land(Lake(str(tmp_path / "lake")), driven(700, 3, law=True), 0, 700)
     models = tmp_path / "models"
-    first = training(tmp_path)
+    first = trained_in(tmp_path)
     assert first.stdout is not None
     line = first.stdout.readline()
     assert line.startswith("lstm, fold 1")
     first.send_signal(signal.SIGKILL)
     first.communicate()
     assert [path.name for path in models.iterdir() if not path.name.startswith(".")] == []
-    second = training(tmp_path)
+    second = trained_in(tmp_path)
     output, _ = second.communicate(timeout=800)
     made = output.splitlines()[-1].removeprefix("made ")
     assert [path.name for path in models.iterdir() if not path.name.startswith(".")] == [made]

@@ -21,16 +21,17 @@ from trifecta.forecast.direction.bars import BAR_S, MEMORY, NAMES, Way, build, f
 from trifecta.forecast.direction.contest import Contest, Plan, hold
 from trifecta.forecast.direction.model import Model
 from trifecta.forecast.direction.probabilities import Calibration, calibrate, log_losses
-from trifecta.forecast.direction.training import Job, train
-from trifecta.forecast.direction.versions import load
+from trifecta.forecast.direction.training import Job, draft_of, fight, train
+from trifecta.forecast.direction.versions import Version
 from trifecta.forecast.fitting import Effort
 from trifecta.forecast.folders import VersionError
 from trifecta.forecast.folds import walk_forward
 from trifecta.forecast.minutes import Floats
-from trifecta.forecast.registry import Key, RegistryError, Status
+from trifecta.forecast.recorded_flow import Recorded
+from trifecta.forecast.records import Key, RegistryError, Status
 from trifecta.forecast.series import Series, from_bars
 from trifecta.forecast.targets import Target
-from trifecta.forecast.versions import load as load_range
+from trifecta.forecast.versions import Version as RangeVersion
 from trifecta.market.events import ASSUMED_SPREAD
 from warehouse.lake import Lake
 from warehouse.ledger import Ledger
@@ -184,7 +185,7 @@ def test_killed_training_leaves_nothing_visible_and_the_next_one_a_whole_version
     trained = train(job, lake, models, clock, on_step=lambda step: told.append(step.what))
     assert not any(what.startswith("lstm") for what in told)
     assert [path.name for path in models.iterdir() if path.name != ".work"] == [trained.version.name]
-    version = load(trained.version.folder)
+    version = Version.load(trained.version.folder)
     assert set(version.graphs) == {"model_0.onnx", "model_1.onnx"}
     assert {"card.md", "log.csv", "plots/training.png"} <= set(version.manifest.files)
     assert any("SIMULATED" in note for note in version.card.notes)
@@ -194,16 +195,25 @@ def test_killed_training_leaves_nothing_visible_and_the_next_one_a_whole_version
 
 
 def test_model_says_of_bars_what_was_judged(found: Contest, tmp_path: Path) -> None:
-    from trifecta.forecast.direction.training import draft_of
-    from trifecta.forecast.direction.versions import write
-    from trifecta.forecast.recorded_flow import Recorded
-
     series = found.data.panel.series[0]
-    model = Model(write(tmp_path, draft_of(found, Recorded(series, "bars", 1), 0)))
+    model = Model(Version.write(tmp_path, draft_of(found, Recorded(series, "bars", 1), 0)))
     for place, row in list(enumerate(found.fold.test))[-3:]:
         part = [column[: row + 1] for column in columns(series)]
         said = model.shares(*part, series.ends_s[: row + 1])
         np.testing.assert_allclose(said, found.tried["lstm"][place], atol=1e-4)
+
+
+def test_network_and_champion_are_compared_at_the_same_origins(found: Contest, tmp_path: Path) -> None:
+    knows_nothing = Model(tiny.version(tmp_path, (1 / 3, 1 / 3, 1 / 3)))
+    duel = fight(found, "lstm", knows_nothing)
+    assert (duel.origins, duel.champion) == (len(found.fold.test), knows_nothing.version.name)
+    assert duel.theirs == pytest.approx(np.log(3), rel=1e-3)
+    assert not duel.lost
+    assert "origins log loss" in str(duel)
+    itself = Model(Version.write(tmp_path, draft_of(found, Recorded(found.data.panel.series[0], "bars", 1), 0)))
+    again = fight(found, "lstm", itself)
+    assert again.theirs == pytest.approx(again.ours, rel=1e-4)
+    assert again.ours == pytest.approx(duel.ours)
 
 
 def test_registry_keeps_directions_beside_ranges(tmp_path: Path) -> None:
@@ -218,18 +228,18 @@ def test_registry_keeps_directions_beside_ranges(tmp_path: Path) -> None:
         assert set(registry.champions(ledger)) == {Key(VENUE, SYMBOL, 3600, Target.DIRECTION)}
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "scaler.json", "calibration.json", "card.json"])
+@pytest.mark.parametrize("name", ["model.onnx", "scaler.json", "calibration.json", "inputs.json", "card.json"])
 def test_damaged_or_foreign_folder_is_refused_by_name(tmp_path: Path, name: str) -> None:
     version = tiny.version(tmp_path)
     path = version.folder / name
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(VersionError, match=name):
-        load(version.folder)
+        Version.load(version.folder)
 
 
 def test_direction_is_not_taken_for_a_range(tmp_path: Path) -> None:
     with pytest.raises(VersionError, match="forecasts a direction, a range is asked for"):
-        load_range(tiny.version(tmp_path).folder)
+        RangeVersion.load(tiny.version(tmp_path).folder)
 
 
 def test_graph_of_another_shape_or_without_probabilities_is_refused(tmp_path: Path) -> None:

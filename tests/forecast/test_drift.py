@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from trifecta.errors import DataError
-from trifecta.forecast.drift import MIN_HORIZONS, Live, judge, psi, reference, shifted
+from trifecta.forecast.baselines import qlike
+from trifecta.forecast.drift import MIN_HORIZONS, Losses, judge, psi, reference, shifted
 
 NAMES = ("volume", "imbalance")
 
@@ -54,7 +55,7 @@ def test_other_columns_are_refused() -> None:
         psi(reference(rows(100, 1), NAMES), np.zeros((5, 3)))
 
 
-def live(count: int, *, ours: float, theirs: float, late_storm: bool = False) -> Live:
+def live(count: int, *, ours: float, theirs: float, late_storm: bool = False) -> Losses:
     """A minute each: outcomes around 0.001, forecasts wrong by these factors at random."""
     random = np.random.default_rng(9)
     outcome = np.exp(random.normal(np.log(0.001), 0.1, count))
@@ -62,7 +63,9 @@ def live(count: int, *, ours: float, theirs: float, late_storm: bool = False) ->
     if late_storm:
         model[-count // 10 :] = outcome[-count // 10 :] * 5
     baselines = {"har": outcome * np.exp(random.normal(0, theirs, count)), "ewma": outcome * 3}
-    return Live(np.arange(count), outcome, model, baselines, model * 0.8, model * 1.25)
+    held = (outcome >= model * 0.8) & (outcome <= model * 1.25)
+    losses = {name: qlike(outcome, made) for name, made in baselines.items()}
+    return Losses("QLIKE", np.arange(count, dtype=np.float64), qlike(outcome, model), losses, held.astype(np.float64))
 
 
 def test_champion_behind_the_best_baseline_all_along_is_demoted_with_the_figures() -> None:
@@ -75,7 +78,7 @@ def test_champion_behind_the_best_baseline_all_along_is_demoted_with_the_figures
 def test_champion_ahead_of_every_baseline_stays() -> None:
     found = judge(live(1440, ours=0.1, theirs=0.4), 300)
     assert not found.demote
-    assert found.coverage == pytest.approx(0.97, abs=0.02)
+    assert found.right == pytest.approx(0.97, abs=0.02)
 
 
 def test_one_storm_does_not_end_a_champion() -> None:
@@ -93,8 +96,8 @@ def test_too_few_outcomes_judge_nothing() -> None:
 
 def test_minutes_without_an_outcome_or_a_forecast_are_left_out() -> None:
     made = live(1440, ours=0.4, theirs=0.1)
-    made.outcome[:100] = np.nan
+    made.model[:100] = np.nan
     made.baselines["har"][100:200] = np.nan
     assert judge(made, 300).forecasts == 1240
-    made.outcome[:] = np.nan
+    made.model[:] = np.nan
     assert not judge(made, 300).demote

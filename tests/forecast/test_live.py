@@ -15,7 +15,7 @@ from trifecta.clock import NS_PER_S
 from trifecta.forecast.baselines import Method
 from trifecta.forecast.drift import MIN_ROWS
 from trifecta.forecast.live import Report, report
-from trifecta.forecast.registry import Key, Metrics, Record, Status
+from trifecta.forecast.records import Key, Metrics, Record, Status
 from trifecta.market.events import FEATURES
 from warehouse import TABLES, Lake
 
@@ -73,14 +73,16 @@ def reported(folder: Path, factor: float) -> tuple[Report, np.ndarray]:  # type:
     version = tiny.version(folder / "models")
     store_flow(lake, prices)
     store_predictions(lake, version.name, coming * factor)
-    record = Record(version.name, KEY, "tiny", Status.CHAMPION, "", "", "", Metrics(True, (), ()), 0, 0, None)
-    return report(lake, record, version, span_s=HOURS * 3600, now_ns=NOW_NS), coming
+    place = version.folder.relative_to(folder).as_posix()
+    passed = Metrics(True, (), ())
+    record = Record(version.name, KEY, "tiny", Status.CHAMPION, place, version.sha256, "", passed, 0, 0, None)
+    return report(lake, record, folder, span_s=HOURS * 3600, now_ns=NOW_NS), coming
 
 
 def test_forecast_that_knew_what_came_has_no_loss_and_its_interval_held(tmp_path: Path) -> None:
     found, coming = reported(tmp_path, 1.0)
     assert found.judgement.model == pytest.approx(0.0, abs=1e-12)
-    assert found.judgement.coverage == 1.0
+    assert found.judgement.right == 1.0
     assert not found.judgement.demote
     assert set(found.judgement.baselines) == {str(method) for method in Method}
     assert 24 <= found.judgement.separate < np.isfinite(coming).sum() / 5
@@ -92,4 +94,4 @@ def test_forecast_far_from_what_came_is_demoted_for_the_baselines(tmp_path: Path
     found, _ = reported(tmp_path, 0.1)
     assert found.judgement.demote
     assert "behind in 4 of 4 parts" in found.judgement.reason
-    assert found.judgement.coverage == 0.0
+    assert found.judgement.right == 0.0

@@ -100,7 +100,7 @@ def test_nothing_that_is_fitted_depends_on_the_test_part(series: Series, brief: 
 def test_version_folder_is_whole_and_its_graph_says_what_the_network_said(found: Contest, tmp_path: Path) -> None:
     series = driven(MINUTES, 1, law=True)
     draft = draft_of(found, Recorded(series, TABLE, 4), 1_700_000_000_000_000_000, data="a generated market")
-    written = versions.write(tmp_path, draft)
+    written = versions.Version.write(tmp_path, draft)
     assert {"card.md", "log.csv", "plots/training.png", "plots/outcomes.png"} <= set(written.manifest.files)
     assert written.card.tables == {TABLE: 4}
     assert {score.forecaster for score in written.card.scores} == {"lstm", "persistence", "ewma", "har", "trees"}
@@ -147,7 +147,7 @@ def test_killed_ensemble_goes_on_with_its_next_member_and_serves_the_mean_of_bot
     told: list[str] = []
     went_on = hold([series], plan, runs=Runs(tmp_path, Outputs), on_step=lambda step: told.append(step.what))
     assert not any(what.startswith("lstm") for what in told)
-    written = versions.write(tmp_path, draft_of(went_on, Recorded(series, TABLE, 1), 0, data=""))
+    written = versions.Version.write(tmp_path, draft_of(went_on, Recorded(series, TABLE, 1), 0, data=""))
     assert set(written.graphs) == {"model_0.onnx", "model_1.onnx"}
     row = int(went_on.last.fold.test[went_on.last.kept][-1])
     window = went_on.datasets[FeatureSet.EXTENDED].table[row - STEPS + 1 : row + 1]

@@ -14,7 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 from trifecta.forecast import inputs
 from trifecta.forecast.conformal import Calibration
 from trifecta.forecast.drift import reference
-from trifecta.forecast.versions import Card, Draft, Gate, Scaler, Score, Target, Thresholds, Version, write
+from trifecta.forecast.files import Card, Gate, Score
+from trifecta.forecast.versions import Draft, Scaler, Target, Thresholds, Version
 from trifecta.market.events import FEATURES
 
 STEPS = 5
@@ -91,7 +92,7 @@ def draft(log_range: float = 0.002, *, passed: bool = True, **changed: Any) -> D
 
 def version(models: Path, log_range: float = 0.002, **changed: Any) -> Version:
     """That draft, written."""
-    return write(models, draft(log_range, **changed))
+    return Version.write(models, draft(log_range, **changed))
 
 
 def onnx_of(content: bytes) -> Any:

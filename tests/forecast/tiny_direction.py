@@ -11,8 +11,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from trifecta.forecast.direction.bars import NAMES, VERSION
 from trifecta.forecast.direction.probabilities import Calibration
-from trifecta.forecast.direction.versions import Draft, Scaler, Version, write
-from trifecta.forecast.versions import Card, Gate, Score
+from trifecta.forecast.direction.versions import Draft, Version
+from trifecta.forecast.drift import reference
+from trifecta.forecast.files import Card, Gate, Scaler, Score
 
 STEPS = 6
 CREATED_NS = 1_700_000_000 * 10**9
@@ -57,13 +58,15 @@ def draft(shares: tuple[float, float, float] = (0.2, 0.2, 0.6), *, passed: bool 
         network="tiny",
         graphs={"model.onnx": graph(shares)},
         scaler=Scaler(NAMES, (0.0,) * len(NAMES), (1e-3,) * len(NAMES)),
+        inputs=reference(np.random.default_rng(3).normal(size=(200, len(NAMES))), NAMES),
         calibration=Calibration(1.0, (0.0, 0.0, 0.0)),
         card=Card("generated", {"bars": 1}, 0, 1, VERSION, "0" * 40, 7, {}, scores, gate),
         created_ns=CREATED_NS,
+        extra={"card.md": b"# tiny\n"},
     )
     return replace(made, **changed)
 
 
 def version(models: Path, shares: tuple[float, float, float] = (0.2, 0.2, 0.6), **changed: Any) -> Version:
     """That draft, written."""
-    return write(models, draft(shares, **changed))
+    return Version.write(models, draft(shares, **changed))

@@ -13,8 +13,8 @@ import numpy as np
 from trifecta.clock import NS_PER_S
 from trifecta.forecast.baselines import Method
 from trifecta.forecast.contest import Contest
+from trifecta.forecast.files import Card, Score
 from trifecta.forecast.runs import Run
-from trifecta.forecast.versions import Card, Score
 
 SIZE_INCHES, DPI = (7.0, 4.2), 100
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from trifecta.errors import DataError
-from trifecta.forecast.baselines import qlike
 from trifecta.forecast.minutes import Floats
 
 BINS = 10
@@ -84,64 +85,79 @@ def _shares(values: Floats, edges: Floats) -> list[float]:
 
 
 @dataclass(frozen=True)
-class Live:
-    """A champion's forecasts that were served, what happened, and what baselines said at the same minutes.
+class Losses:
+    """What a champion and each baseline lost at the same forecasts, oldest first; smaller is better.
 
-    float64 (forecasts,) each, oldest first; `minute` is int64, minutes since 1970.
+    float64 (forecasts,) each, NaN where it or the outcome is not known; `minute` since 1970. `right` is 1 where the
+    interval held the outcome or the side came that was told, else 0; NaN where neither was told.
     """
 
+    measure: str
     minute: Floats
-    outcome: Floats
     model: Floats
     baselines: Mapping[str, Floats]
-    low: Floats
-    high: Floats
+    right: Floats
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Mean QLIKE of the champion and of each baseline over a span of live forecasts, and what follows from it."""
+    """Mean loss of the champion and of each baseline over a span of live forecasts, and what follows from it."""
 
+    measure: str
     forecasts: int
     separate: int
     model: float
     baselines: Mapping[str, float]
-    coverage: float
+    right: float
     demote: bool
     reason: str
 
 
-def judge(live: Live, horizon_s: int) -> Judgement:
+class Report(NamedTuple):
+    """How a champion does: its losses over the span, and how far each input moved away from its training part."""
+
+    version: str
+    judgement: Judgement
+    psi: dict[str, float]
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """Inputs that moved away, the farthest first."""
+        return shifted(self.psi)
+
+
+def judged_s(span_s: float, horizon_s: int) -> float:
+    """Seconds of forecasts that are judged: the span, or as many as hold `MIN_HORIZONS` outcomes one after another."""
+    return max(span_s, (MIN_HORIZONS + 0.5) * horizon_s)
+
+
+def judge(live: Losses, horizon_s: int) -> Judgement:
     """Whether the model fell behind the best baseline all along the span.
 
     It did where its mean loss is larger than that baseline's over the whole span and in each of its `BLOCKS` parts: a
-    single storm does not end a champion, a span without a good part does. Forecasts are compared at the minutes that
-    all of them have.
+    single storm does not end a champion, a span without a good part does. Forecasts are compared where all are known.
     """
-    known = np.isfinite(live.outcome) & np.isfinite(live.model)
-    for made in live.baselines.values():
-        known &= np.isfinite(made)
-    minutes, outcome = live.minute[known], live.outcome[known]
-    separate = _separate(minutes, horizon_s)
-    losses = {name: qlike(outcome, made[known]) for name, made in live.baselines.items()}
-    ours = qlike(outcome, live.model[known])
-    held = (outcome >= live.low[known]) & (outcome <= live.high[known])
-    means = {name: float(loss.mean()) for name, loss in losses.items()} if separate else {}
-    ours_mean, coverage = (float(ours.mean()), float(held.mean())) if separate else (float("nan"), float("nan"))
+    known = np.isfinite(np.sum([live.model, *live.baselines.values()], axis=0))
+    model, losses = live.model[known], {name: loss[known] for name, loss in live.baselines.items()}
+    count, separate = len(model), _separate(live.minute[known], horizon_s)
+    ours, right = _mean(model), _mean(live.right[known & np.isfinite(live.right)])
+    means = {name: _mean(loss) for name, loss in losses.items()} if count else {}
     if separate < MIN_HORIZONS or not means:
         reason = (
             f"{separate} separate outcomes of {horizon_s} s are known, {MIN_HORIZONS} are needed: nothing is judged"
         )
-        return Judgement(len(outcome), separate, ours_mean, means, coverage, False, reason)
+        return Judgement(live.measure, count, separate, ours, means, right, False, reason)
     best = min(means, key=means.__getitem__)
-    behind = [
-        float(ours[part].mean()) > float(losses[best][part].mean())
-        for part in np.array_split(np.arange(len(outcome)), BLOCKS)
-    ]
-    demote = ours_mean > means[best] and all(behind)
-    compared = f"live QLIKE {ours_mean:.4f} against {means[best]:.4f} of {best}"
+    behind = [_mean(model[part]) > _mean(losses[best][part]) for part in np.array_split(np.arange(count), BLOCKS)]
+    demote = ours > means[best] and all(behind)
+    compared = f"live {live.measure} {ours:.4f} against {means[best]:.4f} of {best}"
     reason = f"{compared} over {separate} separate outcomes, behind in {sum(behind)} of {BLOCKS} parts of the span"
-    return Judgement(len(outcome), separate, ours_mean, means, coverage, demote, reason)
+    return Judgement(live.measure, count, separate, ours, means, right, demote, reason)
+
+
+def _mean(values: Floats) -> float:
+    """NaN of none."""
+    return float(values.mean()) if len(values) else nan
 
 
 def _separate(minutes: Floats, horizon_s: int) -> int:

@@ -17,12 +17,13 @@ from trifecta.forecast.series import Series
 
 @dataclass(frozen=True)
 class Duel:
-    """Mean QLIKE of both on the last test part; NaN where the champion knew none of its `origins`."""
+    """Mean loss of both on the last test part; NaN where the champion knew none of its `origins`."""
 
     champion: str
     origins: int
     ours: float
     theirs: float
+    measure: str = "QLIKE"
 
     @property
     def lost(self) -> bool:
@@ -31,8 +32,8 @@ class Duel:
 
     def __str__(self) -> str:
         return (
-            f"on the same {self.origins:,} origins QLIKE {self.ours:.4f} against {self.theirs:.4f} of the champion "
-            f"{self.champion}" + (", which goes on serving" if self.lost else "")
+            f"on the same {self.origins:,} origins {self.measure} {self.ours:.4f} against {self.theirs:.4f} of the "
+            f"champion {self.champion}" + (", which goes on serving" if self.lost else "")
         )
 
 
@@ -50,10 +51,10 @@ def fight(contest: Contest, name: str, champion: Graph, series: Series) -> Duel:
     theirs = said(champion, series, ends_s)
     known = np.isfinite(theirs)
     ours = contest.contenders[name].forecast.log_range[last]
-    losses = [
+    our_loss, their_loss = (
         float(qlike(outcome[known], made[known]).mean()) if known.any() else float("nan") for made in (ours, theirs)
-    ]
-    return Duel(champion.version.name, int(known.sum()), *losses)
+    )
+    return Duel(champion.version.name, int(known.sum()), our_loss, their_loss)
 
 
 def said(graph: Graph, series: Series, ends_s: Times) -> Floats:

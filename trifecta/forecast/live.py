@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 import numpy as np
 
 from trifecta.clock import NS_PER_S
-from trifecta.forecast import drift, inputs
-from trifecta.forecast.baselines import HISTORY_MINUTES, rolling
-from trifecta.forecast.drift import Judgement, Live
+from trifecta.forecast import inputs
+from trifecta.forecast.baselines import HISTORY_MINUTES, qlike, rolling
+from trifecta.forecast.drift import Losses, Report, judge, judged_s, psi
 from trifecta.forecast.labels import outcomes
 from trifecta.forecast.minutes import Floats, Times
 from trifecta.forecast.recorded_flow import read
-from trifecta.forecast.registry import Record
+from trifecta.forecast.records import Record
 from trifecta.forecast.series import CELL_S, Series, cells
 from trifecta.forecast.versions import Version
 from warehouse.lake import Lake
@@ -36,19 +37,6 @@ _SERVED = """
 """  # a prediction is written once a minute, by each sidecar that serves
 
 
-class Report(NamedTuple):
-    """How a champion does: its losses over the span, and how far each input moved away from its training part."""
-
-    version: str
-    judgement: Judgement
-    psi: dict[str, float]
-
-    @property
-    def moved(self) -> tuple[str, ...]:
-        """Inputs that moved away, the farthest first."""
-        return drift.shifted(self.psi)
-
-
 class _Served(NamedTuple):
     """Forecasts as they were served; int64 ns and float64, oldest first."""
 
@@ -58,20 +46,22 @@ class _Served(NamedTuple):
     high: Floats
 
 
-def report(lake: Lake, record: Record, version: Version, *, span_s: float, now_ns: int) -> Report:
+def report(lake: Lake, record: Record, data_dir: Path, *, span_s: float, now_ns: int) -> Report:
     """Of the forecasts served in the last `span_s` seconds, or as many as 24 horizons and a half take.
 
     Raises:
         DataError: the lake holds no order flow of the instrument in that time.
+        VersionError: the version's folder is damaged.
     """
+    version = Version.load(data_dir / record.folder, sha256=record.sha256)
     key, step_s = record.key, version.manifest.step_s
-    since_ns = now_ns - int(max(span_s, (drift.MIN_HORIZONS + 0.5) * key.horizon_s) * NS_PER_S)
+    since_ns = now_ns - int(judged_s(span_s, key.horizon_s) * NS_PER_S)
     known_since_ns = max(since_ns - HISTORY_MINUTES * CELL_S * NS_PER_S, 0)  # what baselines look back at
     series = read(lake, key.venue, key.symbol, 1, since_ns=known_since_ns).series
-    judgement = drift.judge(_live(series, _served(lake, record, since_ns, now_ns), key.horizon_s), key.horizon_s)
+    judgement = judge(_losses(series, _served(lake, record, since_ns, now_ns), key.horizon_s), key.horizon_s)
     recent = read(lake, key.venue, key.symbol, step_s, since_ns=since_ns).series
     rows = inputs.features(recent.columns, version.scaler.features)
-    return Report(record.version, judgement, drift.psi(version.inputs, rows))
+    return Report(record.version, judgement, psi(version.inputs, rows))
 
 
 def _served(lake: Lake, record: Record, since_ns: int, until_ns: int) -> _Served:
@@ -92,20 +82,18 @@ def _served(lake: Lake, record: Record, since_ns: int, until_ns: int) -> _Served
     return _Served(ts_event, *(np.asarray(columns[name], np.float64) for name in _Served._fields[1:]))
 
 
-def _live(series: Series, served: _Served, horizon_s: int) -> Live:
-    """The forecasts with the outcome of their own horizon, and what baselines knew at the last whole minute before."""
-    happened = outcomes(series.columns, horizon_s).log_range
+def _losses(series: Series, served: _Served, horizon_s: int) -> Losses:
+    """QLIKE of the forecasts, and of what baselines said at the last whole minute before."""
+    outcome = _at(outcomes(series.columns, horizon_s).log_range, served.ts_event // NS_PER_S - 1 - series.first)
     minutes = cells(series)
-    ends_s = served.ts_event // NS_PER_S
-    baselines = rolling(minutes, horizon_s)
-    last_minute = ends_s // CELL_S - 1 - minutes.first
-    return Live(
-        minute=ends_s / CELL_S,
-        outcome=_at(happened, ends_s - 1 - series.first),
-        model=served.log_range,
-        baselines={str(method): _at(made, last_minute) for method, made in baselines.items()},
-        low=served.low,
-        high=served.high,
+    last_minute = served.ts_event // NS_PER_S // CELL_S - 1 - minutes.first
+    said = {str(method): _at(made, last_minute) for method, made in rolling(minutes, horizon_s).items()}
+    return Losses(
+        measure="QLIKE",
+        minute=served.ts_event / (CELL_S * NS_PER_S),
+        model=qlike(outcome, served.log_range),
+        baselines={name: qlike(outcome, made) for name, made in said.items()},
+        right=((outcome >= served.low) & (outcome <= served.high)).astype(np.float64),
     )
 
 

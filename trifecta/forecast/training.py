@@ -25,6 +25,7 @@ from trifecta.forecast.contest import COVERAGE, SEED, Contest, OnStep, Plan, hol
 from trifecta.forecast.dataset import Dataset, fit_scaler
 from trifecta.forecast.drift import reference
 from trifecta.forecast.duel import Duel, fight
+from trifecta.forecast.files import Card, Score
 from trifecta.forecast.fitting import Effort
 from trifecta.forecast.folders import GRAPH, INT8
 from trifecta.forecast.folds import FOLDS
@@ -33,9 +34,10 @@ from trifecta.forecast.inputs import STEPS, VERSION
 from trifecta.forecast.networks import named
 from trifecta.forecast.quantized import judged, quantized
 from trifecta.forecast.recorded_flow import TABLE, Recorded, read
+from trifecta.forecast.records import Key
 from trifecta.forecast.runs import Outputs, Runs, key
 from trifecta.forecast.scores import RIVALS, Summary, part, summarise
-from trifecta.forecast.versions import Card, Draft, Scaler, Score, Target, Thresholds, Version, write
+from trifecta.forecast.versions import Draft, Scaler, Target, Thresholds, Version
 from warehouse.errors import RefusedError
 from warehouse.lake import Lake
 
@@ -60,6 +62,10 @@ class Job:
     seed: int = SEED
     coverage: float = COVERAGE
     effort: Effort = field(default_factory=Effort)
+
+    @property
+    def key(self) -> Key:
+        return Key(self.venue, self.symbol, self.horizon_s)
 
     @property
     def plan(self) -> Plan:
@@ -109,7 +115,7 @@ def train(
     duel = None if champion is None else _duel(contest, job, lake, recorded, champion)
     told = () if duel is None else (str(duel),)
     draft = draft_of(contest, recorded, clock.now_ns(), data=f"{TABLE} of {recorded.series.name}", notes=told)
-    written = write(models, draft)
+    written = Version.write(models, draft)
     shutil.rmtree(work, ignore_errors=True)
     return Trained(written, summaries_of(contest), duel)
 
@@ -265,8 +271,7 @@ def _small(
     verdict = judged(contest, name, made, calibration)
     if verdict.passed:
         return {INT8: made}, ("served with int8 weights, which passed the same gate on the last fold",)
-    failed = "; ".join(reason for reason in verdict.reasons if reason.startswith("NOT MET"))
-    return {}, (f"served with float weights: int8 ones did not pass the gate on the last fold ({failed})",)
+    return {}, (f"served with float weights: int8 ones did not pass the gate on the last fold ({verdict.lacking})",)
 
 
 def _notes(dataset: Dataset) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""`trifecta train`: one network for one horizon of one instrument, trained, judged and registered here and now."""
+"""One training from the lake to the ledger, whatever is forecast; `trifecta train` runs one here and now."""
 
 from __future__ import annotations
 
@@ -9,16 +9,30 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from trifecta.clock import Clock
-from trifecta.forecast import registry
-from trifecta.forecast.contest import Step
-from trifecta.forecast.direction import training as direction
+from trifecta.forecast import registry, training
+from trifecta.forecast.contest import OnStep, Step
+from trifecta.forecast.direction import training as directions
 from trifecta.forecast.direction.contest import ENSEMBLE
-from trifecta.forecast.direction.recorded import venue_of
-from trifecta.forecast.registry import AnyVersion, Key
-from trifecta.forecast.training import Job, train
+from trifecta.forecast.direction.contest import NAMES as OF_DIRECTION
+from trifecta.forecast.direction.recorded import instruments, venue_of
+from trifecta.forecast.records import Record
+from trifecta.forecast.tuning import best
 from trifecta.settings import Settings
 from warehouse import Lake
 from warehouse.ledger import Ledger
+
+Job = training.Job | directions.Job
+
+
+@dataclass(frozen=True)
+class Made:
+    """A version that was trained and registered, and what its gate said."""
+
+    record: Record
+    reasons: tuple[str, ...]
+    folder: str
+    lost: str = ""
+    """How the champion of today did better at the same origins."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +56,59 @@ class Asked:
     step_s: int = 1
 
 
+def jobs(settings: Settings, venue: str, symbol: str, horizon_s: int, network: str) -> list[Job]:
+    """All that can be trained and that the arguments leave; what is empty or 0 leaves everything.
+
+    Ranges of every recorded symbol at every horizon and network of the settings, directions of every instrument that
+    the lake has M15 bars of.
+    """
+    chosen = settings.forecast
+    ranges = [
+        best(settings.data_dir, training.Job(settings.source(name), one, horizon, of, coverage=chosen.coverage))
+        for name, recorded in settings.venues.items()
+        if recorded.enabled
+        for one in recorded.symbols
+        for horizon in chosen.horizons_s
+        for of in ([network] if network else chosen.networks)
+    ]
+    told = [
+        directions.Job(source, one, network=network or ENSEMBLE)
+        for source, one in instruments(Lake(settings.lake))
+        if network in ("", *OF_DIRECTION)
+    ]
+    every: list[Job] = [*ranges, *told]
+    return [
+        job
+        for job in every
+        if venue in ("", job.venue) and symbol in ("", job.symbol) and horizon_s in (0, job.horizon_s)
+    ]
+
+
+def make(settings: Settings, ledger: Ledger, job: Job, clock: Clock, *, on_step: OnStep) -> Made:
+    """The job's version, judged and registered; what was done before a stop is not done again.
+
+    Raises:
+        DataError: there is too little to train or judge; the message says how much is missing.
+    """
+    lake, models = Lake(settings.lake), settings.data_dir / "models"
+    trained: training.Trained | directions.Trained
+    if isinstance(job, directions.Job):
+        model = registry.serving(ledger, settings.data_dir, job.key, registry.open_direction)
+        trained = directions.train(job, lake, models, clock, on_step=on_step, champion=model)
+    else:
+        graph = registry.serving(ledger, settings.data_dir, job.key, registry.open_version)
+        trained = training.train(job, lake, models, clock, on_step=on_step, champion=graph)
+    record = registry.register(ledger, settings.data_dir, trained.version, clock.now_ns())
+    lost = str(trained.duel) if trained.duel is not None and trained.duel.lost else ""
+    return Made(record, trained.version.card.gate.reasons, str(trained.version.folder), lost)
+
+
 def run(settings: Settings, asked: Asked, clock: Clock, console: Console) -> Done:
-    """Trains a network on ranges of order flow; what was done before a stop is not done again.
+    """Trains a network on ranges of order flow.
 
     A version that passed its gate waits as challenger: `trifecta models promote` or the `train` flow let it serve.
     """
-    job = Job(
+    job = training.Job(
         asked.venue or settings.source(next(iter(settings.venues))),
         asked.symbol,
         asked.horizon_s or settings.forecast.default_horizon_s,
@@ -55,38 +116,22 @@ def run(settings: Settings, asked: Asked, clock: Clock, console: Console) -> Don
         asked.step_s,
         coverage=settings.forecast.coverage,
     )
-    with Ledger(settings.ledger) as ledger:
-        ledger.migrate()
-        champion = registry.serving(ledger, settings.data_dir, Key(job.venue, job.symbol, job.horizon_s))
-    lake, models = Lake(settings.lake), settings.data_dir / "models"
-    with _progress(console) as progress:
-        trained = train(job, lake, models, clock, on_step=_shown(progress), champion=champion)
-    return _registered(settings, trained.version, clock)
+    return _run(settings, job, clock, console)
 
 
 def run_direction(settings: Settings, asked: Asked, clock: Clock, console: Console) -> Done:
     """The same of the direction of M15 bars."""
-    lake = Lake(settings.lake)
-    job = direction.Job(
-        asked.venue or venue_of(lake, asked.symbol),
-        asked.symbol,
-        asked.horizon_s or direction.HORIZON_S,
-        asked.network or ENSEMBLE,
-    )
-    with _progress(console) as progress:
-        trained = direction.train(job, lake, settings.data_dir / "models", clock, on_step=_shown(progress))
-    return _registered(settings, trained.version, clock)
+    venue = asked.venue or venue_of(Lake(settings.lake), asked.symbol)
+    horizon_s = asked.horizon_s or directions.HORIZON_S
+    return _run(settings, directions.Job(venue, asked.symbol, horizon_s, asked.network or ENSEMBLE), clock, console)
 
 
-def _progress(console: Console) -> Progress:
-    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console)
-
-
-def _registered(settings: Settings, version: AnyVersion, clock: Clock) -> Done:
-    with Ledger(settings.ledger) as ledger:
+def _run(settings: Settings, job: Job, clock: Clock, console: Console) -> Done:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Ledger(settings.ledger) as ledger, Progress(*columns, console=console) as progress:
         ledger.migrate()
-        record = registry.register(ledger, settings.data_dir, version, clock.now_ns())
-    return Done(record.version, str(record.status), version.card.gate.reasons, str(version.folder))
+        made = make(settings, ledger, job, clock, on_step=_shown(progress))
+    return Done(made.record.version, str(made.record.status), made.reasons, made.folder)
 
 
 def _shown(progress: Progress) -> Callable[[Step], None]:

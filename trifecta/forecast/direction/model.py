@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 
-from trifecta.forecast.direction.bars import MEMORY, NAMES, VERSION, features
-from trifecta.forecast.direction.versions import Version, load
+from trifecta.forecast.dataset import Panel, Rows
+from trifecta.forecast.direction.bars import MEMORY, NAMES, VERSION, Way, features
+from trifecta.forecast.direction.versions import Version
 from trifecta.forecast.folders import VersionError
 from trifecta.forecast.graph import INPUT, session_of
 from trifecta.forecast.inputs import scaled
@@ -40,7 +42,7 @@ class Model:
     @classmethod
     def load(cls, folder: Path, *, sha256: str | None = None) -> Model:
         """The version in `folder`, checked against its hashes."""
-        return cls(load(folder, sha256=sha256))
+        return cls(Version.load(folder, sha256=sha256))
 
     def shares(self, high: Floats, low: Floats, close: Floats, ends_s: Times) -> Floats:
         """P(down, neither, up) of the move from the last of these bars on, float64 (3,).
@@ -55,6 +57,18 @@ class Model:
             raise VersionError(f"model {self.version.name}: {len(close)} bars are not the {self.needed} that it needs")
         part = slice(len(close) - self.needed, None)
         return self._told(features(high[part], low[part], close[part], ends_s[part])[-self.steps :])
+
+    def said(self, panel: Panel, rows: Rows) -> Floats:
+        """The same at these rows of a panel of one series, float64 (rows, 3); NaN where it has no answer."""
+        (series,) = panel.series
+        known = series.known > 0
+        high, low, close = (column[known] for column in series.columns[1:])
+        found = np.full((len(rows), len(Way)), np.nan)
+        for place, row in enumerate(rows.tolist()):
+            part = slice(max(row + 1 - self.needed, 0), row + 1)
+            with contextlib.suppress(VersionError):
+                found[place] = self.shares(high[part], low[part], close[part], panel.ends_s[part])
+        return found
 
     def _told(self, window: Floats) -> Floats:
         present = np.ones(len(NAMES), np.bool_)

@@ -29,8 +29,8 @@ _BARS = """
     )
     order by end_s
 """
-_VENUES = """
-    select distinct venue from raw.bars where symbol = $symbol and "interval" = $interval order by venue
+_INSTRUMENTS = """
+    select distinct venue, symbol from raw.bars where "interval" = $interval order by venue, symbol
 """
 _SPREAD = """
     select median((ask - bid) / bid)
@@ -47,11 +47,12 @@ def newest(connection: duckdb.DuckDBPyConnection, venue: str, symbol: str, until
     return np.stack([np.asarray(column, np.float64) for column in columns.values()])
 
 
-def read(lake: Lake, venue: str, symbol: str, *, version: int | None = None) -> Recorded:
+def read(lake: Lake, venue: str, symbol: str, *, version: int | None = None, until_ns: int = 2**62) -> Recorded:
     """The M15 bars that the table holds of the instrument, with the median of its recorded spreads.
 
     Args:
         version: of the table; by default the newest.
+        until_ns: bars that had closed then count.
 
     Raises:
         DataError: the table holds nothing of it.
@@ -59,7 +60,7 @@ def read(lake: Lake, venue: str, symbol: str, *, version: int | None = None) -> 
     at, files = lake.snapshot(TABLE, version)
     with duckdb.connect() as connection:
         build(connection, {TABLE: files, "quotes": lake.files("quotes")}, ())
-        ends_s, *prices = newest(connection, venue, symbol, 2**62, _MOST)
+        ends_s, *prices = newest(connection, venue, symbol, until_ns, _MOST)
         spread = connection.execute(_SPREAD, {"venue": venue, "symbol": symbol}).fetchone()
     if not len(ends_s):
         raise DataError(
@@ -75,16 +76,21 @@ def series(venue: str, symbol: str, ends_s: Floats, prices: Floats, paid: dict[s
     return from_bars(venue, symbol, ends_s.astype(np.int64), prices, BAR_S, paid)
 
 
+def instruments(lake: Lake) -> list[tuple[str, str]]:
+    """Venue and symbol of every instrument that the lake has M15 bars of."""
+    with duckdb.connect() as connection:
+        build(connection, {TABLE: lake.files(TABLE)}, ())
+        rows = connection.execute(_INSTRUMENTS, {"interval": INTERVAL}).fetchall()
+    return [(str(venue), str(symbol)) for venue, symbol in rows]
+
+
 def venue_of(lake: Lake, symbol: str) -> str:
     """The one venue that the lake has M15 bars of this symbol from.
 
     Raises:
         DataError: there is none, or there are several.
     """
-    with duckdb.connect() as connection:
-        build(connection, {TABLE: lake.files(TABLE)}, ())
-        rows = connection.execute(_VENUES, {"symbol": symbol, "interval": INTERVAL}).fetchall()
-    found = [str(venue) for (venue,) in rows]
+    found = [venue for venue, one in instruments(lake) if one == symbol]
     if not found:
         raise DataError(f"the lake holds no M15 bars of {symbol} (table {TABLE}): record or import them")
     if len(found) > 1:

@@ -25,11 +25,15 @@ _ROUNDS, _PATIENCE = 300, 30
 def forecasts(data: Directions, fold: Fold, rows: Rows, *, seed: int) -> dict[str, Floats]:
     """P(down, neither, up) of each rival at these origins, float64 (rows, 3), fitted on the fold's training part."""
     return {
-        MAJORITY: np.tile(_shares(data, fold.training), (len(rows), 1)),
-        MOMENTUM: _momentum(data, fold, rows),
+        **counted(data, fold.training, rows),
         LOGISTIC: _logistic(data, fold, rows),
         TREES: _trees(data, fold, rows, seed=seed),
     }
+
+
+def counted(data: Directions, seen: Rows, rows: Rows) -> dict[str, Floats]:
+    """The same of the rivals that only count what came of the origins that were `seen`."""
+    return {MAJORITY: np.tile(_shares(data, seen), (len(rows), 1)), MOMENTUM: _momentum(data, seen, rows)}
 
 
 def _shares(data: Directions, rows: Rows) -> Floats:
@@ -38,11 +42,11 @@ def _shares(data: Directions, rows: Rows) -> Floats:
     return np.asarray(counts / counts.sum())
 
 
-def _momentum(data: Directions, fold: Fold, rows: Rows) -> Floats:
+def _momentum(data: Directions, seen: Rows, rows: Rows) -> Floats:
     """How often each way followed a horizon that went up, and one that did not."""
     past = _moved(data.panel, data.horizon)
-    rose = past[fold.training] > 0
-    tables = np.stack([_shares(data, fold.training[~rose]), _shares(data, fold.training[rose])])
+    rose = past[seen] > 0
+    tables = np.stack([_shares(data, seen[~rose]), _shares(data, seen[rose])])
     return np.asarray(tables[(past[rows] > 0).astype(np.int64)])
 
 

@@ -124,7 +124,7 @@ def _limit_hit(facts: Facts, _: AlertSettings) -> Found:
 
 def _model_demoted(facts: Facts, _: AlertSettings) -> Found:
     for lost in facts.dethroned:
-        yield lost.market, f"no model serves, the best baseline does: {lost.reason}"
+        yield lost.market, f"no model serves any more: {lost.reason}"
 
 
 def _model_drift(facts: Facts, _: AlertSettings) -> Found:
@@ -235,7 +235,7 @@ RULES = (
         "model_demoted",
         Severity.WARNING,
         _model_demoted,
-        "A model lost its place and none took it: the best baseline serves, and the answers say so.",
+        "A model lost its place and none took it: the best baseline serves, of a direction none, and the answers say so.",
         "The Models page shows why. Roll back to the version before, or train: only what beats the baselines is "
         "promoted.",
     ),
