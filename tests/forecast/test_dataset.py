@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trifecta.capture.importers import import_file
+from trifecta.clock import NS_PER_S
 from trifecta.errors import DataError
+from trifecta.forecast import recorded_flow
 from trifecta.forecast.dataset import Dataset, Windows, build, fit_scaler
 from trifecta.forecast.folds import walk_forward
 from trifecta.forecast.inputs import SECOND, FeatureSet, StepColumns
@@ -235,6 +238,35 @@ def test_lake_is_read_at_a_version_and_reads_the_same_later(tmp_path: Path) -> N
     assert (len(first.series.columns.close), len(newest.series.columns.close)) == (300, 600)
     with pytest.raises(DataError, match="no order flow of sim_binance XAUUSD"):
         read(lake, "sim_binance", "XAUUSD", 1)
+
+
+def test_no_more_than_the_last_days_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    lake.create_all()
+    _land(lake, 0, 300)
+    bounded = recorded_flow._SECONDS.replace(str(recorded_flow._HISTORY_NS), str(100 * NS_PER_S))
+    monkeypatch.setattr(recorded_flow, "_SECONDS", bounded)
+    assert len(read(lake, "sim_binance", "PAXGUSDT", 1).series.columns.close) == 100
+
+
+def test_imported_trades_are_read_as_order_flow_without_a_book(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    file = tmp_path / "BTCUSDT-trades-2024-08-08.csv"
+    lines = [
+        f"{at},{100 + at % 7},{1 + at % 3},{100},{1_723_075_200_000 + 500 * at},{at % 2 == 0},True" for at in range(900)
+    ]
+    file.write_text("\n".join(lines) + "\n")
+    import_file(file, lake=lake)
+    found = read(lake, "binance", "BTCUSDT", 1)
+    assert found.table == "trades"
+    known = found.series.known > 0
+    assert known.sum() == 449  # of 450 s, the last is open
+    bought, spread = (found.series.columns.flow[known, FEATURES.index(one)] for one in ("buy_volume", "bid_ask_spread"))
+    qty = np.array([1 + at % 3 if at % 2 else 0 for at in range(900)])
+    assert bought[-1] == qty[898 - 120 : 898].sum()
+    assert np.isnan(spread).all()
+    again = read(lake, "binance", "BTCUSDT", 1, table="trades", version=found.version)
+    np.testing.assert_array_equal(again.series.columns.flow, found.series.columns.flow)
 
 
 def _land(lake: Lake, start: int, stop: int) -> None:

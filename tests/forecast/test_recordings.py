@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from trifecta.errors import DataError
+from trifecta.features.history import flow_of_trades
 from trifecta.forecast.dataset import build
 from trifecta.forecast.evaluation import market
 from trifecta.forecast.folds import walk_forward
 from trifecta.forecast.inputs import FeatureSet
-from trifecta.forecast.recordings import RECORDINGS, flow_of_trades, series_of
+from trifecta.forecast.recordings import RECORDINGS, series_of
 from trifecta.market.events import FEATURES, TRADE
 from trifecta.market.instruments import Instrument
 from warehouse.lake import Lake
@@ -62,6 +63,21 @@ def test_seconds_without_a_book_are_told_from_trades_alone() -> None:
     np.testing.assert_array_equal(rows["trades"], 2 * np.arange(1, 15))
     np.testing.assert_array_equal(rows["last_price"], 101 + 2 * np.arange(14))
     assert np.isnan(rows["bid_ask_spread"]).all()
+
+
+def test_seconds_around_an_id_that_is_missing_are_not_complete() -> None:
+    trades = np.zeros(400, TRADE)
+    trades["ts_event"] = 1_000_000_000_000 + np.arange(400) * 1_000_000_000
+    trades["trade_id"], trades["count"], trades["price"], trades["qty"] = np.arange(400), 1, 100, 10
+    whole = flow_of_trades(Instrument("v", "S", 0, 0), trades)
+    rows = flow_of_trades(Instrument("v", "S", 0, 0), np.delete(trades, slice(150, 170)))
+    assert whole["complete"].all()
+    lacking = rows["ts_event"][~rows["complete"]] // 1_000_000_000 - 1000
+    np.testing.assert_array_equal(
+        lacking, np.arange(150, 231)
+    )  # one may lack just before id 170: its second is seen until 230
+    known = rows["complete"]
+    np.testing.assert_array_equal(rows[known]["buy_volume"], whole[known]["buy_volume"])
 
 
 def test_data_set_that_is_not_there_is_refused_with_what_there_is(tmp_path: Path) -> None:

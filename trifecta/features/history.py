@@ -1,6 +1,7 @@
-"""Order flow computed again from the lake: the same code as live, fed from stored trades and book states.
+"""Order flow computed from the lake: the same code as live, fed from stored trades, with or without book states.
 
-The order of arrival decides which second a trade belongs to, so receive times stand in for journal positions.
+The order of arrival decides which second a trade belongs to, so receive times stand in for journal positions. Trades
+that were imported were not received: they keep the order of their ids, and the time of their venue.
 """
 
 from __future__ import annotations
@@ -29,6 +30,18 @@ _TRADES = """
     ))
     order by ts_recv, trade_id
 """
+_IMPORTED = """
+    with asked as (
+        select ts_recv, ts_event * (10 ** (9 - time_scale))::bigint as ts_event, trade_id, trade_count as count,
+            price, qty, side, price_scale, qty_scale
+        from raw.trades where venue = $venue and symbol = $symbol
+    )
+    from asked
+    where ts_event > $start and ts_event > (select max(ts_event) from asked) - $most
+    order by trade_id
+"""
+_BLOCK = 20_000
+"""Seconds that are computed at once."""
 _TOPS = """
     select ts_event, ts_recv, update_id, valid, bid_price, bid_qty, ask_price, ask_qty, price_scale, qty_scale
     from raw.book_top
@@ -71,6 +84,46 @@ def flow(instrument: Instrument, trades: Events, tops: Events) -> Events:
         known = tops["ts_recv"] > trades["ts_recv"][row]
         complete &= ~(known & (tops["ts_event"] - _WARM_UP <= trades["ts_event"][row]))
     return window.advance(trades, seconds, tops, complete)
+
+
+def of_trades(connection: DuckDBPyConnection, venue: str, symbol: str, start: int, most: int) -> Events:
+    """FLOW rows, without a book, of every second from the first stored trade to the last.
+
+    Args:
+        start: trades that happened later count, ns.
+        most: so long before the last trade, ns, one is too old.
+    """
+    asked = {"venue": venue, "symbol": symbol, "start": start - _WARM_UP, "most": most}
+    columns = connection.execute(_IMPORTED, asked).fetchnumpy()
+    if not len(columns["ts_event"]):
+        return np.empty(0, FLOW)
+    instrument = Instrument(venue, symbol, int(columns["price_scale"][0]), int(columns["qty_scale"][0]))
+    return flow_of_trades(instrument, _trades(columns))
+
+
+def flow_of_trades(instrument: Instrument, trades: Events) -> Events:
+    """FLOW rows of every second from the first trade to the last, without a book; TRADE rows in the order of their ids.
+
+    Where an id is missing, the seconds between its neighbours and those that look back at them are not complete.
+    """
+    second = trades["ts_event"] // _SECOND
+    first, last = int(second[0]) + 1, int(second[-1])
+    behind = np.maximum.accumulate(second)  # a second closes before the first trade behind it
+    missing = np.flatnonzero(trades["trade_id"][1:] != (trades["trade_id"] + trades["count"])[:-1])
+    since, until = behind[missing] + 1, behind[missing + 1] + WINDOW_S
+    trades = trades.copy()
+    trades["position"] = np.arange(len(trades))
+    window = OrderFlowWindow(instrument, first * _SECOND)
+    parts, done = [np.empty(0, FLOW)], 0
+    for start in range(first, last + 1, _BLOCK):
+        ends = np.arange(start, min(start + _BLOCK, last + 1))
+        positions = np.searchsorted(behind, ends)
+        stop = int(positions[-1])
+        closes = Seconds(positions, ends * _SECOND, ends * _SECOND, int(ends[-1] + 1) * _SECOND)
+        whole = np.searchsorted(since, ends, side="right") == np.searchsorted(until, ends)
+        parts.append(window.advance(trades[done:stop], closes, np.zeros(len(ends), TOP), whole))
+        done = stop
+    return np.concatenate(parts)
 
 
 def _trades(columns: dict[str, Any]) -> Events:

@@ -14,14 +14,14 @@ from trifecta.forecast.baselines import HISTORY_MINUTES, qlike, rolling
 from trifecta.forecast.drift import Losses, Report, judge, judged_s, psi
 from trifecta.forecast.labels import outcomes
 from trifecta.forecast.minutes import Floats, Times
-from trifecta.forecast.recorded_flow import read
+from trifecta.forecast.recorded_flow import TABLE, read
 from trifecta.forecast.records import Record
 from trifecta.forecast.series import CELL_S, Series, cells
 from trifecta.forecast.versions import Version
 from warehouse.lake import Lake
 from warehouse.sessions import build
 
-TABLE = "predictions"
+PREDICTIONS = "predictions"
 
 _SERVED = """
     select
@@ -57,17 +57,17 @@ def report(lake: Lake, record: Record, data_dir: Path, *, span_s: float, now_ns:
     key, step_s = record.key, version.manifest.step_s
     since_ns = now_ns - int(judged_s(span_s, key.horizon_s) * NS_PER_S)
     known_since_ns = max(since_ns - HISTORY_MINUTES * CELL_S * NS_PER_S, 0)  # what baselines look back at
-    series = read(lake, key.venue, key.symbol, 1, since_ns=known_since_ns).series
+    series = read(lake, key.venue, key.symbol, 1, table=TABLE, since_ns=known_since_ns).series
     judgement = judge(_losses(series, _served(lake, record, since_ns, now_ns), key.horizon_s), key.horizon_s)
-    recent = read(lake, key.venue, key.symbol, step_s, since_ns=since_ns).series
+    recent = read(lake, key.venue, key.symbol, step_s, table=TABLE, since_ns=since_ns).series
     rows = inputs.features(recent.columns, version.scaler.features)
     return Report(record.version, judgement, psi(version.inputs, rows))
 
 
 def _served(lake: Lake, record: Record, since_ns: int, until_ns: int) -> _Served:
-    _, files = lake.snapshot(TABLE)
+    _, files = lake.snapshot(PREDICTIONS)
     with duckdb.connect() as connection:
-        build(connection, {TABLE: files}, ())
+        build(connection, {PREDICTIONS: files}, ())
         key = record.key
         asked = {
             "venue": key.venue,

@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,25 +20,15 @@ import pyarrow.parquet as pq
 from trifecta.capture.importers import import_file
 from trifecta.clock import NS_PER_S
 from trifecta.errors import DataError
-from trifecta.features.orderflow import FLOW, OrderFlowWindow
-from trifecta.forecast.inputs import SECOND
 from trifecta.forecast.minutes import Floats, Times
-from trifecta.forecast.series import Series, from_bars, from_seconds
-from trifecta.market.events import TOP, TRADE, Seconds
-from trifecta.market.instruments import Instrument
+from trifecta.forecast.recorded_flow import read
+from trifecta.forecast.series import Series, from_bars
 from warehouse.lake import Lake
-from warehouse.sessions import build
 
 MINUTE_S, QUARTER_S = 60, 900
-_BLOCK = 20_000
 _MAJORS = (
     ("EUR", "USD"), ("GBP", "USD"), ("USD", "JPY"), ("USD", "CHF"), ("AUD", "USD"), ("USD", "CAD"), ("NZD", "USD"),
 )  # fmt: skip
-_TRADES = """
-    select ts_recv, ts_event * (10 ** (9 - time_scale))::bigint as ts_event, trade_id, trade_count as count,
-        price, qty, side, price_scale, qty_scale
-    from raw.trades order by trade_id
-"""
 
 
 @dataclass(frozen=True)
@@ -69,39 +58,10 @@ def series_of(recording: Recording, folder: Path) -> tuple[Series, ...]:
 
 def _xrpeth(folder: Path) -> tuple[Series, ...]:
     path = folder / "binance_trades_freqtrade" / "XRP_OLD-trades.json.gz"
-    with TemporaryDirectory() as made, duckdb.connect() as connection:
+    with TemporaryDirectory() as made:
         lake = Lake(made)
         import_file(path, lake=lake)
-        build(connection, {"trades": lake.files("trades")}, ())
-        columns = connection.execute(_TRADES).fetchnumpy()
-    instrument = Instrument("binance", "XRPETH", int(columns["price_scale"][0]), int(columns["qty_scale"][0]))
-    trades = np.zeros(len(columns["price"]), TRADE)
-    for name in set(TRADE.names or ()) - {"position"}:
-        trades[name] = columns[name]
-    rows = flow_of_trades(instrument, trades)
-    seconds = np.stack([rows[name] for name in SECOND], axis=1).astype(np.float64)
-    return (from_seconds("binance", "XRPETH", rows["ts_event"] // NS_PER_S, seconds, MINUTE_S),)
-
-
-def flow_of_trades(instrument: Instrument, trades: np.ndarray) -> np.ndarray:
-    """FLOW rows of every second from the first trade to the last, without a book; TRADE rows in the venue's order."""
-    second = trades["ts_event"] // NS_PER_S
-    first, last = int(second[0]) + 1, int(second[-1])
-    # A second closes before the first trade behind it, and trades keep the order of their ids.
-    behind = np.maximum.accumulate(second)
-    trades = trades.copy()
-    trades["position"] = np.arange(len(trades))
-    window = OrderFlowWindow(instrument, first * NS_PER_S)
-    parts, done = [np.empty(0, FLOW)], 0
-    for start in range(first, last + 1, _BLOCK):
-        ends = np.arange(start, min(start + _BLOCK, last + 1))
-        positions = np.searchsorted(behind, ends)
-        until = int(positions[-1])
-        closes = Seconds(positions, ends * NS_PER_S, ends * NS_PER_S, int(ends[-1] + 1) * NS_PER_S)
-        tops, whole = np.zeros(len(ends), TOP), np.ones(len(ends), np.bool_)
-        parts.append(window.advance(trades[done:until], closes, tops, whole))
-        done = until
-    return np.concatenate(parts)
+        return (read(lake, "binance", "XRPETH", MINUTE_S).series,)
 
 
 def _iaqf_1m(folder: Path) -> tuple[Series, ...]:

@@ -33,7 +33,7 @@ from trifecta.forecast.graph import Graph
 from trifecta.forecast.inputs import STEPS, VERSION
 from trifecta.forecast.networks import named
 from trifecta.forecast.quantized import judged, quantized
-from trifecta.forecast.recorded_flow import TABLE, Recorded, read
+from trifecta.forecast.recorded_flow import Recorded, read
 from trifecta.forecast.records import Key
 from trifecta.forecast.runs import Outputs, Runs, key
 from trifecta.forecast.scores import RIVALS, Summary, part, summarise
@@ -84,7 +84,8 @@ class Trained:
 class _Begun(msgspec.Struct, frozen=True):
     """What a run that may be killed leaves for the next one."""
 
-    table_version: int
+    table: str
+    version: int
     ts_ns: int
 
 
@@ -114,7 +115,7 @@ def train(
     contest = hold([recorded.series], job.plan, runs=Runs(work, Outputs), on_step=on_step)
     duel = None if champion is None else _duel(contest, job, lake, recorded, champion)
     told = () if duel is None else (str(duel),)
-    draft = draft_of(contest, recorded, clock.now_ns(), data=f"{TABLE} of {recorded.series.name}", notes=told)
+    draft = draft_of(contest, recorded, clock.now_ns(), data=f"{recorded.table} of {recorded.series.name}", notes=told)
     written = Version.write(models, draft)
     shutil.rmtree(work, ignore_errors=True)
     return Trained(written, summaries_of(contest), duel)
@@ -125,7 +126,8 @@ def _duel(contest: Contest, job: Job, lake: Lake, recorded: Recorded, champion: 
         return None
     series = recorded.series
     if champion.step_s != job.step_s:
-        series = read(lake, job.venue, job.symbol, champion.step_s, version=recorded.version).series
+        table, at = recorded.table, recorded.version
+        series = read(lake, job.venue, job.symbol, champion.step_s, table=table, version=at).series
     return fight(contest, job.network, champion, series)
 
 
@@ -228,13 +230,13 @@ def _recorded(job: Job, lake: Lake, work: Path, clock: Clock, version: int | Non
         begun = msgspec.json.decode(path.read_bytes(), type=_Begun)
         if clock.now_ns() - begun.ts_ns < STALE_S * NS_PER_S:
             try:
-                return read(lake, job.venue, job.symbol, job.step_s, version=begun.table_version)
+                return read(lake, job.venue, job.symbol, job.step_s, table=begun.table, version=begun.version)
             except RefusedError:
                 pass  # compacted meanwhile: what was trained on it is of no use
     shutil.rmtree(work, ignore_errors=True)
     found = read(lake, job.venue, job.symbol, job.step_s, version=version)
     work.mkdir(parents=True)
-    path.write_bytes(msgspec.json.encode(_Begun(found.version, clock.now_ns())))
+    path.write_bytes(msgspec.json.encode(_Begun(found.table, found.version, clock.now_ns())))
     return found
 
 

@@ -235,7 +235,7 @@ RULES = (
         "model_demoted",
         Severity.WARNING,
         _model_demoted,
-        "A model lost its place and none took it: the best baseline serves, of a direction none, and the answers say so.",
+        "A model lost its place and none took it: the best baseline serves, of a direction none; answers say so.",
         "The Models page shows why. Roll back to the version before, or train: only what beats the baselines is "
         "promoted.",
     ),
