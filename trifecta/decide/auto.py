@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, desc, insert, select
+from sqlalchemy import Connection
 
-from trifecta.decide.halt import MOST_REASON
-from trifecta.errors import DataError
+from trifecta.decide.switch import Switch
 from trifecta.scan.opportunity import ArbitragePlan, Opportunity, Verdict
 from trifecta.settings import AutoSettings
 from warehouse.ledger import Ledger, auto_turns
-
-_NEWEST = (
-    select(auto_turns.c.enabled, auto_turns.c.reason, auto_turns.c.ts_ns, auto_turns.c.actor)
-    .order_by(desc(auto_turns.c.id))
-    .limit(1)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +22,12 @@ class Auto:
     actor: str
 
 
+_SWITCH = Switch(auto_turns, "enabled", Auto)
+
+
 def state(connection: Connection) -> Auto:
     """How the switch stands now."""
-    row = connection.execute(_NEWEST).one_or_none()
-    return Auto(False, "", None, "") if row is None else Auto(row.enabled, row.reason, row.ts_ns, row.actor)
+    return _SWITCH.state(connection)
 
 
 def turn(ledger: Ledger, enabled: bool, reason: str, actor: str, now_ns: int) -> Auto:
@@ -41,15 +36,8 @@ def turn(ledger: Ledger, enabled: bool, reason: str, actor: str, now_ns: int) ->
     Raises:
         DataError: no reason given.
     """
-    told = reason.strip()
-    if not told or len(told) > MOST_REASON:
-        raise DataError(f"reason = {reason[:64]!r}: expected 1 to {MOST_REASON} characters that say why")
     with ledger.begin() as connection:
-        found = state(connection)
-        if found.enabled == enabled:
-            return found
-        connection.execute(insert(auto_turns).values(ts_ns=now_ns, enabled=enabled, reason=told, actor=actor))
-        return Auto(enabled, told, now_ns, actor)
+        return _SWITCH.turn(connection, enabled, reason, actor, now_ns)
 
 
 def allows(opportunity: Opportunity, settings: AutoSettings) -> bool:

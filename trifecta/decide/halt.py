@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, desc, insert, select, update
+from sqlalchemy import Connection, update
 
-from trifecta.errors import DataError
+from trifecta.decide.switch import Switch
 from warehouse.ledger import Ledger, halts, risk_state
 
-MOST_REASON = 500
 DRAWDOWN = "risk"
 """Who halts when the maximum drawdown is reached; positions may be closed then, so that they lose no more."""
-_NEWEST = select(halts.c.halted, halts.c.reason, halts.c.ts_ns, halts.c.actor).order_by(desc(halts.c.id)).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +27,12 @@ class Halt:
         return self.halted and not (reduces and self.actor == DRAWDOWN)
 
 
+_SWITCH = Switch(halts, "halted", Halt)
+
+
 def state(connection: Connection) -> Halt:
     """How the switch stands now."""
-    row = connection.execute(_NEWEST).one_or_none()
-    return Halt(False, "", None, "") if row is None else Halt(row.halted, row.reason, row.ts_ns, row.actor)
+    return _SWITCH.state(connection)
 
 
 def read(ledger: Ledger) -> Halt:
@@ -54,8 +54,8 @@ def halt(ledger: Ledger, reason: str, actor: str, now_ns: int) -> Halt:
 def latch(connection: Connection, reason: str, actor: str, now_ns: int) -> Halt:
     """Turns the switch within a transaction that writes other things too."""
     found = state(connection)
-    held = found.halted and (found.actor != DRAWDOWN or actor == DRAWDOWN)
-    return found if held else _turn(connection, True, reason, actor, now_ns)
+    stronger = found.actor == DRAWDOWN and actor != DRAWDOWN
+    return _SWITCH.turn(connection, True, reason, actor, now_ns, anew=found.halted and stronger)
 
 
 def resume(ledger: Ledger, reason: str, actor: str, now_ns: int) -> Halt:
@@ -65,16 +65,6 @@ def resume(ledger: Ledger, reason: str, actor: str, now_ns: int) -> Halt:
         DataError: no reason given.
     """
     with ledger.begin() as connection:
-        found = state(connection)
-        if not found.halted:
-            return found
-        connection.execute(update(risk_state).values(peak_equity=0))
-        return _turn(connection, False, reason, actor, now_ns)
-
-
-def _turn(connection: Connection, halted: bool, reason: str, actor: str, now_ns: int) -> Halt:
-    told = reason.strip()
-    if not told or len(told) > MOST_REASON:
-        raise DataError(f"reason = {reason[:64]!r}: expected 1 to {MOST_REASON} characters that say why")
-    connection.execute(insert(halts).values(ts_ns=now_ns, halted=halted, reason=told, actor=actor))
-    return Halt(halted, told, now_ns, actor)
+        if state(connection).halted:
+            connection.execute(update(risk_state).values(peak_equity=0))
+        return _SWITCH.turn(connection, False, reason, actor, now_ns)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from trifecta.clock import Clock
 from trifecta.decide import auto
 from trifecta.decide.auto import Auto
-from trifecta.decide.halt import MOST_REASON
+from trifecta.decide.switch import MOST_REASON
 from trifecta.errors import DataError
 from trifecta.scan.opportunity import ArbitragePlan, BinaryPlan, Opportunity
 from trifecta.serve.ledgers import in_ledger

@@ -11,13 +11,14 @@ from pydantic import BaseModel, Field, StringConstraints
 from trifecta.clock import Clock
 from trifecta.decide import halt
 from trifecta.decide.halt import Halt
+from trifecta.decide.switch import MOST_REASON
 from trifecta.serve.ledgers import in_ledger
 from trifecta.serve.times import iso
 from trifecta.settings import Settings
 from warehouse.ledger import Ledger
 
 ACTOR = "api"
-_Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=halt.MOST_REASON)]
+_Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_REASON)]
 
 
 class HaltReply(BaseModel):

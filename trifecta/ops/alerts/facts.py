@@ -17,6 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from trifecta.capture.heartbeat import is_collecting
 from trifecta.clock import NS_PER_S, Clock
+from trifecta.decide import halt
+from trifecta.decide.halt import Halt
 from trifecta.decide.risk import Rule
 from trifecta.ops import parts, processes
 from trifecta.ops.feeds import Feed, feeds
@@ -24,7 +26,7 @@ from trifecta.settings import Settings
 from trifecta.trade import report
 from trifecta.trade.report import Report
 from warehouse.errors import WarehouseError
-from warehouse.ledger import Ledger, decisions, halts, model_events, models, orders
+from warehouse.ledger import Ledger, decisions, model_events, models, orders
 
 LIMITS = frozenset(
     {
@@ -48,14 +50,6 @@ class FlowReport(msgspec.Struct):
 
     flow: str
     last: str = ""
-
-
-@dataclass(frozen=True)
-class Halted:
-    """Who stopped trading, and why."""
-
-    reason: str
-    actor: str
 
 
 @dataclass(frozen=True)
@@ -100,7 +94,8 @@ class Facts:
     failed: dict[str, str] = field(default_factory=dict)
     """Flows whose newest run did not complete, and how it ended."""
     ledger_problem: str = ""
-    halted: Halted | None = None
+    halted: Halt | None = None
+    """How the halt switch was turned on; None where it is off."""
     unknown: tuple[UnknownOrder, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     dethroned: tuple[Dethroned, ...] = ()
@@ -172,18 +167,14 @@ def _health(settings: Settings) -> dict[str, Any] | None:
 
 
 def _of_ledger(found: Facts, connection: Connection, unknown_s: float) -> Facts:
+    switch = halt.state(connection)
     return replace(
         found,
-        halted=_halted(connection),
+        halted=switch if switch.halted else None,
         unknown=_unknown(connection, found.now_ns, unknown_s),
         refusals=_refusals(connection, found.now_ns),
         dethroned=_dethroned(connection),
     )
-
-
-def _halted(connection: Connection) -> Halted | None:
-    newest = connection.execute(select(halts).order_by(halts.c.id.desc()).limit(1)).one_or_none()
-    return Halted(newest.reason, newest.actor) if newest is not None and newest.halted else None
 
 
 def _unknown(connection: Connection, now_ns: int, unknown_s: float) -> tuple[UnknownOrder, ...]:
