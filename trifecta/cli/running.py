@@ -79,8 +79,8 @@ def status(
 ) -> None:
     """Show processes, feeds, alerts, trading, the sidecar's health, what the lake holds, gaps."""
     from trifecta.clock import SystemClock
-    from trifecta.ops import display
-    from trifecta.ops.status import follow, read
+    from trifecta.ops.status import read
+    from trifecta.ops.status_display import follow, shown
 
     settings, clock = configured(), SystemClock()
     if json:
@@ -90,7 +90,7 @@ def status(
         found = follow(settings, clock, out)
     else:
         found = read(settings, clock)
-        out.print(display.of_status(found))
+        out.print(shown(found))
     raise typer.Exit(OK if found.running else PROBLEM)
 
 

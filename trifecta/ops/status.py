@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Console
-from rich.live import Live
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from trifecta.clock import Clock
-from trifecta.ops import display, parts, processes
+from trifecta.ops import parts, processes
 from trifecta.ops.alerts import watch
 from trifecta.ops.alerts.facts import failed_flows
 from trifecta.ops.feeds import Feed, feeds
@@ -25,9 +21,6 @@ from warehouse.errors import WarehouseError
 from warehouse.lake import local_path
 from warehouse.ledger import Ledger, equity
 from warehouse.maintain import counts
-
-REFRESH_S = 1.0
-COUNT_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -55,20 +48,6 @@ class Status:
     """Who tells the range of each instrument and horizon: model, baseline or fallback."""
     equity: tuple[str, ...] = ()
     """What each portfolio is worth, and what it earned."""
-
-
-def follow(settings: Settings, clock: Clock, console: Console) -> Status:
-    """Shows the state until Ctrl-C, and returns the last one; the lake is counted now and then."""
-    found = read(settings, clock)
-    counted_s = clock.monotonic_s()
-    with Live(display.of_status(found), console=console, auto_refresh=False) as live, suppress(KeyboardInterrupt):
-        while True:
-            time.sleep(REFRESH_S)
-            stale = clock.monotonic_s() - counted_s > COUNT_S
-            found = read(settings, clock, before=None if stale else found)
-            counted_s = clock.monotonic_s() if stale else counted_s
-            live.update(display.of_status(found), refresh=True)
-    return found
 
 
 def read(settings: Settings, clock: Clock, *, before: Status | None = None) -> Status:
