@@ -167,6 +167,6 @@ def _result() -> None:
         st.page_link("pages/performance.py", label="See it in Performance", icon=":material/trending_up:")
 
 
-_VERDICTS: dict[str, Literal["green", "orange"]] = {"approved": "green", "pending": "orange"}
+_VERDICTS: dict[str, Literal["green", "gray"]] = {"approved": "green", "pending": "gray"}
 
 main()
