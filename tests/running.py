@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +15,8 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).parents[1]
+GUARDED = (sys.executable, "-m", "tests.guarded")
+"""Before a command: it ends with the test that started it, even with one that is killed."""
 PATIENCE_S = 120.0
 NAMES = ("API_PORT", "PREFECT_PORT", "DASHBOARD_PORT", "EMULATOR_PORT")
 DEFAULTS = {"8000": "API_PORT", "4200": "PREFECT_PORT", "8501": "DASHBOARD_PORT", "8900": "EMULATOR_PORT"}
@@ -86,20 +87,21 @@ def running(folder: Path, *arguments: str, **settings: str) -> Iterator[System]:
     log = folder / "up.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "trifecta", "up", *arguments],
+            [*GUARDED, sys.executable, "-m", "trifecta", "up", *arguments],
             cwd=folder,
             env=system.environment,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
         )
+    assert process.stdin is not None
     try:
         _wait(process, f"{system.api}/market-range/simple", log)
         if "--no-dashboard" not in arguments:
             _wait(process, f"{system.dashboard}/_stcore/health", log)
         yield system
     finally:
-        process.send_signal(signal.SIGINT)
+        process.stdin.close()
         process.wait(60)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.running import GUARDED, ports
 from trifecta import supervisor
 from trifecta.ops import parts, processes
 
@@ -33,19 +33,17 @@ class Running:
     """A started `trifecta up` and the ways to look at it."""
 
     def __init__(self, folder: Path, *options: str) -> None:
-        ports = [_free_port() for _ in range(5)]
-        names = ("API_PORT", "PREFECT_PORT", "DASHBOARD_PORT", "EMULATOR_PORT")
-        own = {f"TRIFECTA_{name}": str(port) for name, port in zip(names, ports, strict=False)}
-        own |= {"TRIFECTA_DATA_DIR": str(folder / "data"), "TRIFECTA_BUS_ADDRESS": f"tcp://127.0.0.1:{ports[4]}"}
+        own = {"TRIFECTA_DATA_DIR": str(folder / "data"), **ports()}
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRIFECTA_", "PREFECT_"))}
         self.environment = (
             kept | own | {"PYTHONPATH": os.pathsep.join([str(parts.ROOT), os.environ.get("PYTHONPATH", "")])}
         )
         self.folder = folder
         self.run_dir = folder / "data" / "run"
-        self.api, self.prefect = (f"http://127.0.0.1:{port}" for port in ports[:2])
+        self.api, self.prefect = (f"http://127.0.0.1:{own[f'TRIFECTA_{name}_PORT']}" for name in ("API", "PREFECT"))
+        command = [*GUARDED, sys.executable, "-m", "trifecta", "up", *options]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "trifecta", "up", *options], cwd=folder, env=self.environment, stdout=subprocess.PIPE
+            command, cwd=folder, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -99,12 +97,6 @@ class Running:
         )
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def wait_for(found: Callable[[], T | None], bound_s: float, what: str, running: Running) -> T:
     """What `found` returns once it is something."""
     end = time.monotonic() + bound_s
@@ -140,9 +132,9 @@ def test_serves_a_range_and_ends_by_itself(start: Callable[..., Running]) -> Non
     assert status["running"] is True
     recorded = {feed["source"] for feed in status["feeds"]}
     assert recorded >= {"sim_binance", "sim_binance_usdm", "sim_kraken", "sim_coinbase", "sim_okx"}
-    output, _ = running.process.communicate(timeout=150)
-    print(output.decode())  # noqa: T201 - the stages with their seconds
-    assert running.process.returncode == 0
+    assert running.process.stdout is not None
+    print(running.process.stdout.read().decode())  # noqa: T201 - the stages with their seconds
+    assert running.process.wait(60) == 0
     assert processes.living(running.run_dir) == {}
 
 
@@ -166,7 +158,9 @@ def test_whatever_is_killed_comes_back_and_the_flows_do_their_work(start: Callab
     assert (running.folder / "data" / "warehouse.duckdb").exists()
     wait_for(running.simple_range, RANGE_BOUND_S, "a range", running)
 
-    running.process.kill()  # the supervisor itself: `down` ends what it left
+    itself = running.find(supervisor.NAME)
+    assert itself is not None
+    itself.kill()  # `down` ends what it left
     assert running.command("down").stdout == "stopped\n"
     assert processes.living(running.run_dir) == {}
     assert supervisor.NAME not in processes.living(running.run_dir)
