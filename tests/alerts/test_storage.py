@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,13 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.alerts.conftest import IMGHDR, Webhook
-from tests.alerts.test_causes import Still, only, until
+from tests.alerts.watched import Still, Watched
 from tests.postgres import server_for_tests
-from trifecta.clock import SystemClock
 from trifecta.ops import parts
 from trifecta.ops.alerts import facts
-from trifecta.ops.alerts.running import Running
-from trifecta.ops.alerts.sending import Sender
 from trifecta.settings import Settings, load
 from warehouse import Lake
 from warehouse.ledger import Ledger
@@ -28,18 +26,30 @@ from warehouse.ledger import Ledger
 pytestmark = [pytest.mark.timeout(240), IMGHDR]
 
 
-async def test_a_lake_that_cannot_be_read_is_told_once_and_that_it_can(tmp_path: Path, webhook: Webhook) -> None:
+async def test_a_lake_that_cannot_be_read_and_a_sidecar_that_dies_are_told_once_and_their_end(
+    tmp_path: Path, webhook: Webhook
+) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    settings = only(load(data_dir=tmp_path / "data", api_port=port), webhook, "lake_unreadable")
+    settings = load(data_dir=tmp_path / "data", api_port=port)
     _spoil(Path(settings.lake))
-    watching = Running(settings, SystemClock(), Sender(settings.alerts.urls))
-    with _sidecar(settings):
-        await until(watching, lambda: len(webhook.titles) == 1, bound_s=120)
-        _mend(Path(settings.lake))
-        await until(watching, lambda: len(webhook.titles) == 2, bound_s=90)
-    assert webhook.titles == ["[critical] lake unreadable: lake", "[recovered] lake unreadable: lake"]
+    told = webhook.titles
+    with closing(Watched(settings, webhook, "lake_unreadable", "sidecar_down")) as watch:
+        with _sidecar(settings):
+            await watch.until(lambda: len(told) == 1, bound_s=120)
+            _mend(Path(settings.lake))
+            await watch.until(lambda: len(told) == 2)
+        watch.wait(20)
+        watch.wait(60)
+        with _sidecar(settings):
+            await watch.until(lambda: len(told) == 4, bound_s=120)
+    assert told == [
+        "[critical] lake unreadable: lake",
+        "[recovered] lake unreadable: lake",
+        "[critical] sidecar down: sidecar",
+        "[recovered] sidecar down: sidecar",
+    ]
 
 
 def _spoil(lake: Path) -> None:
@@ -54,13 +64,17 @@ def _mend(lake: Path) -> None:
 
 @contextmanager
 def _sidecar(settings: Settings) -> Iterator[None]:
+    """`trifecta serve` from its first answer until the block ends, when it is killed."""
     environment = {**os.environ, **parts.settings_environment(settings)}
     command = [sys.executable, "-m", "trifecta", "serve"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
+        while parts.ask_sidecar(settings, "/health") is None:
+            assert process.poll() is None
+            time.sleep(0.2)
         yield
     finally:
-        process.terminate()
+        process.kill()
         process.wait(60)
 
 

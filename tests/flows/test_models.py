@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +24,26 @@ import flows.train
 import flows.tune
 from flows.deploy import bury
 from flows.report import Report
+from tests.alerts.conftest import IMGHDR, Webhook
+from tests.alerts.watched import Watched
 from tests.forecast import test_live as served
 from tests.forecast import tiny, tiny_direction, ways
 from tests.forecast.laws import driven, land
 from tests.serve.sidecar import client_of
-from trifecta.clock import SystemClock
+from trifecta.clock import NS_PER_S, SystemClock
 from trifecta.errors import DataError
 from trifecta.forecast import registry, training
 from trifecta.forecast.contest import Step
 from trifecta.forecast.direction import training as directions
+from trifecta.forecast.drift import reference
 from trifecta.forecast.duel import Duel
 from trifecta.forecast.fitting import Effort
 from trifecta.forecast.graph import Graph
 from trifecta.forecast.records import Key, Status
 from trifecta.forecast.targets import Target
 from trifecta.forecast.training import Job, Trained
+from trifecta.forecast.versions import Version
+from trifecta.market.events import FEATURES
 from trifecta.ops import parts
 from trifecta.serve.app import create
 from trifecta.serve.prefect_api import PrefectApi, PrefectAwayError
@@ -48,6 +54,7 @@ from warehouse.ledger import Ledger
 pytestmark = [
     pytest.mark.system,
     pytest.mark.timeout(900),
+    IMGHDR,
     # Prefect leaves connections of its clients to the garbage collector
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -156,13 +163,17 @@ async def test_training_that_failed_is_left_for_the_alerts_and_one_that_did_not_
         raise ZeroDivisionError("a mistake of ours")
 
     trains(broken)
-    with pytest.raises(ZeroDivisionError):
+    with closing(Webhook()) as webhook, closing(Watched(settings, webhook, "flow_failed")) as watch:
+        with pytest.raises(ZeroDivisionError):
+            await flows.train.train(symbol="PAXGUSDT", horizon_s=300)
+        assert report_of(settings, "train").last == "Failed"
+        watch.wait(61)
+        trains(stand_in(passed=True))
         await flows.train.train(symbol="PAXGUSDT", horizon_s=300)
-    assert report_of(settings, "train").last == "Failed"
-    trains(stand_in(passed=True))
-    await flows.train.train(symbol="PAXGUSDT", horizon_s=300)
+        watch.wait(61)
     assert report_of(settings, "train").runs == {"Failed": 1, "Completed": 1}
     assert report_of(settings, "train").last == "Completed"
+    assert webhook.titles == ["[warning] flow failed: train", "[recovered] flow failed: train"]
 
 
 def report_of(settings: Settings, flow: str) -> Report:
@@ -184,24 +195,47 @@ async def deployed(name: str) -> None:
         await client.create_deployment(flow_id=flow, name=name)
 
 
-async def test_champion_behind_the_baselines_is_demoted_and_trained_anew(
+async def test_champion_whose_market_changed_its_law_is_demoted_and_trained_anew_and_somebody_is_told(
     settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await deployed("train")
-    lake = Lake(settings.lake)
-    version = tiny.version(settings.data_dir / "models")
+    monkeypatch.setenv("TRIFECTA_FORECAST__LIVE_SPAN_S", str(served.COUNT))
+    lake, now = Lake(settings.lake), [served.NOW_NS]
+    monkeypatch.setattr(SystemClock, "now_ns", lambda self: now[0])
+    first = served_by(ledger, settings, tiny.version(settings.data_dir / "models"))
+    calm, coming = served.walk()
+    served.store_flow(lake, calm)
+    served.store_predictions(lake, first, coming)
+    with closing(Webhook()) as webhook, closing(Watched(settings, webhook, "model_demoted", "model_drift")) as watch:
+        assert await flows.evaluate.evaluate() == []
+        watch.look()
+        assert webhook.titles == []
+
+        now[0] += served.COUNT * NS_PER_S
+        served.store_flow(lake, calm[-1] * (calm / calm[0]) ** 10, moved=2.0, part=1)
+        served.store_predictions(lake, first, coming, part=1)  # it goes on as if nothing had happened
+        assert await flows.evaluate.evaluate() == [first]
+        watch.wait(60)
+        assert registry.champions(ledger) == {}
+        assert "behind in 4 of 4 parts" in registry.find(ledger, first).reason
+        assert "demoted: live QLIKE" in (await artifact("live")).data
+        asked = {"venue": "sim_binance", "symbol": "PAXGUSDT", "horizon_s": 300, "network": "tiny"}
+        assert asked in [run.parameters for run in await all_runs()]
+
+        inputs = np.random.default_rng(3).normal(2.0, 1, (200, len(FEATURES)))
+        knows = tiny.version(settings.data_dir / "models", 0.003, inputs=reference(inputs, FEATURES))
+        served_by(ledger, settings, knows)
+        assert await flows.evaluate.evaluate() == []
+        watch.wait(60)
+    told = "model demoted: range PAXGUSDT sim_binance 300 s", f"model drift: {first}"
+    assert webhook.titles == [*(f"[warning] {one}" for one in told), *(f"[recovered] {one}" for one in told)]
+
+
+def served_by(ledger: Ledger, settings: Settings, version: Version) -> str:
+    """The version's name, once it serves."""
     registry.register(ledger, settings.data_dir, version, 0)
     registry.promote(ledger, settings.data_dir, version.name, 1)
-    prices, coming = served.walk()
-    served.store_flow(lake, prices)
-    served.store_predictions(lake, version.name, coming * 0.1)
-    monkeypatch.setattr(SystemClock, "now_ns", lambda self: served.NOW_NS)
-    assert await flows.evaluate.evaluate() == [version.name]
-    assert registry.champions(ledger) == {}
-    assert "behind in 4 of 4 parts" in registry.find(ledger, version.name).reason
-    assert "demoted: live QLIKE" in (await artifact("live")).data
-    asked = {"venue": "sim_binance", "symbol": "PAXGUSDT", "horizon_s": 300, "network": "tiny"}
-    assert asked in [run.parameters for run in await all_runs()]
+    return version.name
 
 
 def direction_stand_in(duel: Duel | None = None) -> Callable[..., directions.Trained]:

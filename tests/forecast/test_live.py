@@ -37,23 +37,24 @@ def walk() -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
     return prices, coming
 
 
-def store_flow(lake: Lake, prices: np.ndarray, imbalance: float = 0.0) -> None:  # type: ignore[type-arg]
-    ends = (START_S + 1 + np.arange(COUNT)) * NS_PER_S
+def store_flow(lake: Lake, prices: np.ndarray, moved: float = 0.0, part: int = 0) -> None:  # type: ignore[type-arg]
+    """Five hours of seconds whose features lie around `moved`, behind the parts before."""
+    ends = (START_S + part * COUNT + 1 + np.arange(COUNT)) * NS_PER_S
     random = np.random.default_rng(3)
-    columns: dict[str, object] = {name: random.normal(imbalance, 1, COUNT) for name in FEATURES}
+    columns: dict[str, object] = {name: random.normal(moved, 1, COUNT) for name in FEATURES}
     columns |= {"volume_weighted_price": prices, "high": prices, "low": prices, "last_price": prices}
     columns |= {"bid": prices, "ask": prices, "trades": np.full(COUNT, 90), "ts_event": ends, "ts_recv": ends}
     columns |= {"venue": [KEY.venue] * COUNT, "symbol": [KEY.symbol] * COUNT, "date": dates(ends)}
     columns |= dict.fromkeys(("ready", "book_valid", "complete"), np.ones(COUNT, np.bool_))
     schema = TABLES["orderflow_1s"].schema
-    lake.append("orderflow_1s", pa.table(columns).select(schema.names).cast(schema), writer="t", version=1)
+    lake.append("orderflow_1s", pa.table(columns).select(schema.names).cast(schema), writer="t", version=1 + part)
 
 
-def store_predictions(lake: Lake, version: str, forecasts: np.ndarray) -> None:  # type: ignore[type-arg]
+def store_predictions(lake: Lake, version: str, forecasts: np.ndarray, part: int = 0) -> None:  # type: ignore[type-arg]
     """One each minute; NaN: none was served."""
     rows = []
     for end in np.flatnonzero(np.isfinite(forecasts)):
-        ts = int(START_S + end) * NS_PER_S
+        ts = int(START_S + part * COUNT + end) * NS_PER_S
         made = float(forecasts[end])
         rows.append(
             {"venue": KEY.venue, "symbol": KEY.symbol, "ts_event": ts, "ts_recv": ts, "horizon_s": HORIZON_S,
@@ -63,7 +64,7 @@ def store_predictions(lake: Lake, version: str, forecasts: np.ndarray) -> None: 
     days = dates(np.array([row["ts_recv"] for row in rows], np.int64)).to_pylist()
     dated = [row | {"date": day} for row, day in zip(rows, days, strict=True)]
     table = pa.Table.from_pylist(dated, schema=TABLES["predictions"].schema)
-    lake.append("predictions", table, writer="t", version=1)
+    lake.append("predictions", table, writer="t", version=1 + part)
 
 
 def reported(folder: Path, factor: float) -> tuple[Report, np.ndarray]:  # type: ignore[type-arg]

@@ -9,13 +9,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 from sqlalchemy import Table, func, select
 
+from tests.alerts.conftest import IMGHDR, Webhook
+from tests.alerts.watched import Watched
 from trifecta.clock import SystemClock
 from trifecta.decide import auto, halt
 from trifecta.ops import parts, scan
@@ -26,9 +28,11 @@ from trifecta.settings import Settings, TradeSettings, load
 from trifecta.trade.audit import audit
 from warehouse.ledger import Ledger, decisions, equity, execution_requests, orders, outcomes
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600), IMGHDR]
 PATIENCE_S = 240.0
 GAPS_AN_HOUR = 3_000.0
+SILENT_S = 40.0
+"""Longer than a trader may be silent before somebody is told."""
 
 
 @pytest.fixture
@@ -123,14 +127,22 @@ async def test_a_gap_becomes_money_however_often_the_trader_is_killed(settings: 
     with scan.own_market(settings) as own, Ledger(own.ledger) as ledger:
         ledger.migrate()
         auto.turn(ledger, True, "a test", "test", SystemClock().now_ns())
-        with Process(own) as trader:
+        with (
+            Process(own) as trader,
+            closing(Webhook()) as webhook,
+            closing(Watched(own, webhook, "trader_down")) as watch,
+        ):
             async with scanned(own):
                 await _until(lambda: _filled(ledger) > 0, "a first fill")
-                for _ in range(2):
+                for kill in range(2):
                     known = _filled(ledger)
                     trader.kill()
+                    watch.wait(SILENT_S)
                     trader.start()
                     await _until(lambda known=known: _filled(ledger) > known, "a fill after the kill")
+                    watch.wait(-SILENT_S)
+                    told = (kill + 1) * ["[critical] trader down: trader", "[recovered] trader down: trader"]
+                    await _until(lambda told=told: watch.look() or webhook.titles == told, "the alert and its end")
                 await _until(lambda: _count(ledger, outcomes) > 0, "an outcome")
                 halt.halt(ledger, "enough", "test", SystemClock().now_ns())
                 approved = select(decisions.c.opportunity_id, decisions.c.id).where(decisions.c.verdict == "approved")
