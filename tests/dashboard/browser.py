@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +17,10 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
-PAGES = {
+PAGES: dict[str, str | re.Pattern[str]] = {
     "Overview": "Forecast range against what happened",
     "Order flow": "The book now",
-    "Opportunities": "no scanner has been heard yet",  # they are a flow, and this system runs without Prefect
+    "Opportunities": re.compile("no scanner has been heard yet|Quotes seen"),
     "Performance": "Decisions",
     "Risk": "The switch, lately",
     "Models": "What serves now",
