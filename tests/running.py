@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 GUARDED = (sys.executable, "-m", "tests.guarded")
 """Before a command: it ends with the test that started it, even with one that is killed."""
 PATIENCE_S = 120.0
+LOCKED = re.compile(r"database is locked|could not set lock|lock timeout|IO Error: .*lock", re.I)
 NAMES = ("API_PORT", "PREFECT_PORT", "DASHBOARD_PORT", "EMULATOR_PORT")
 DEFAULTS = {"8000": "API_PORT", "4200": "PREFECT_PORT", "8501": "DASHBOARD_PORT", "8900": "EMULATOR_PORT"}
 
@@ -69,6 +71,11 @@ class System:
     @property
     def data(self) -> Path:
         return self.folder / "data"
+
+    def lock_errors(self) -> list[str]:
+        """Lines of the logs that tell of a database or a file that somebody else held."""
+        logs = [path.read_text(errors="replace") for path in (self.data / "run" / "logs").glob("*.log")]
+        return [line for log in logs for line in log.splitlines() if LOCKED.search(line)]
 
     def here(self, text: str) -> str:
         """`text` with the ports of this system in place of the usual ones."""

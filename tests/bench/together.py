@@ -6,7 +6,6 @@ not grow with the time it is looked at.
 
 from __future__ import annotations
 
-import re
 import statistics
 import tempfile
 import time
@@ -29,7 +28,6 @@ BLANK_MS = 30_000.0
 """A page that shows nothing for so long is as good as blank."""
 SHORTEST = 40
 """Characters that a page which is not blank shows at least."""
-LOCKED = re.compile(r"database is locked|could not set lock|lock timeout|IO Error: .*lock", re.I)
 MB = 1e6
 
 
@@ -85,8 +83,7 @@ def look(system: System, browser: Browser, seconds: float) -> Seen:
     troubles += [complaint for tab in tabs for complaint in tab.complaints + tab.foreign]
     for tab in tabs:
         tab.context.close()
-    logs = [path.read_text(errors="replace") for path in (system.data / "run" / "logs").glob("*.log")]
-    return Seen(opened, troubles, [line for log in logs for line in log.splitlines() if LOCKED.search(line)], memory)
+    return Seen(opened, troubles, system.lock_errors(), memory)
 
 
 def _trouble(tab: Watched, name: str) -> list[str]:

@@ -213,3 +213,8 @@ def _shows_the_trade(page: Page) -> None:
         expect(page.get_by_text(title)).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
+
+
+def test_dashboards_and_writers_did_not_lock_each_other_out(system: System) -> None:
+    """Everything above ran while the recorder committed and the trader booked."""
+    assert system.lock_errors() == []
