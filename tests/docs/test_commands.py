@@ -10,12 +10,14 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import pytest
 
-from tests.running import System
+from tests.running import PATIENCE_S, System
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 ROOT = Path(__file__).parents[2]
@@ -68,6 +70,20 @@ def test_every_command_of_a_page_works(page: Path, tmp_path: Path, request: pyte
             check=False,
         )
         assert done.returncode == 0, f"{page.name}:\n{text}\n{done.stdout}\n{done.stderr}"
+
+
+def test_the_dashboard_for_grafana_asks_for_metrics_that_a_running_system_tells(system: System) -> None:
+    asked = set(re.findall(r"trifecta_\w+", (ROOT / "docs" / "grafana.json").read_text(encoding="utf-8")))
+    assert asked
+    end = time.monotonic() + PATIENCE_S
+    while missing := asked - _told(system):
+        assert time.monotonic() < end, missing
+        time.sleep(0.5)
+
+
+def _told(system: System) -> set[str]:
+    found = set(re.findall(r"^# TYPE (\w+)", httpx.get(f"{system.api}/metrics").text, re.M))
+    return found | {f"{name}_bucket" for name in found}
 
 
 def _environment(folder: Path) -> dict[str, str]:
