@@ -20,6 +20,13 @@ REFRESH_S = 1.0
 THREADS = 2
 MEMORY = "1GB"
 PUBLISHED = "published"
+NS_PER_S = 1_000_000_000
+# Days are folders: naming them keeps the rest of the lake shut
+_UNTIL = """
+    select max(ts_event) as until_ns from raw.orderflow_1s
+    where venue = $venue and symbol = $symbol
+        and date >= (select max(date) - 1 from raw.orderflow_1s where venue = $venue and symbol = $symbol)
+"""
 
 
 @st.cache_resource
@@ -95,6 +102,13 @@ class Reader:
             with contextlib.suppress(duckdb.Error):
                 self._connection.execute(f"attach {quoted(str(self._published))} as {PUBLISHED} (read_only)")
                 self._attached = written
+
+
+@st.cache_data(ttl=REFRESH_S, max_entries=200, show_spinner=False)
+def since_ns(venue: str, symbol: str, minutes: int) -> int:
+    """When the last so many minutes of an instrument began, ns: they end with its newest closed second."""
+    until_ns = reader().read(_UNTIL, venue=venue, symbol=symbol)["until_ns"].iloc[0]
+    return 0 if pd.isna(until_ns) else int(until_ns) - minutes * 60 * NS_PER_S
 
 
 @st.cache_data(ttl=30.0, max_entries=200, show_spinner=False)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from streamlit_app import figures, frame
 from streamlit_app.frame import Instrument
-from streamlit_app.reading import reader, sidecar
+from streamlit_app.reading import reader, sidecar, since_ns
 
 SPANS = {"5 min": 5, "15 min": 15, "1 hour": 60}
 LARGE = 3.0  # times the mean size, as the feature `large_trades_ratio` counts
@@ -29,18 +29,18 @@ FEATURES = {
     "trade_intensity": "trades a second",
 }
 
-# The newest seconds of an instrument. Days are folders: naming them keeps the rest of the lake shut.
-_NEWEST = "(select max(date) - 1 from {table} where venue = $venue and symbol = $symbol)"
+# Days are folders, by when a row was received: naming them keeps the rest of the lake shut
+_LATELY = """
+    venue = $venue and symbol = $symbol and date >= make_timestamp_ns($since_ns)::date - 1
+        and ts_event > make_timestamp_ns($since_ns)
+"""
 _SECONDS = f"""
-    select * exclude (venue, symbol, date)
-    from orderflow_1s
-    where venue = $venue and symbol = $symbol and date >= {_NEWEST.format(table="orderflow_1s")}
-    qualify ts_event > max(ts_event) over () - to_minutes($minutes)
-    order by ts_event
+    select ts_event, last_price, bid, ask, {", ".join(FEATURES)}
+    from orderflow_1s where {_LATELY} order by ts_event
 """  # noqa: S608 - our own names
-_UNTIL = f"""
-    select epoch_ns(max(ts_event)) as until_ns from orderflow_1s
-    where venue = $venue and symbol = $symbol and date >= {_NEWEST.format(table="orderflow_1s")}
+_DEPTH = f"""
+    select ts_event, bid_price, bid_qty, ask_price, ask_qty
+    from book_top where valid and {_LATELY} order by ts_event
 """  # noqa: S608 - our own names
 # Over the stored integers: a comparison with them is made before a row is read, one with the view's times after it
 _LARGE = """
@@ -54,13 +54,6 @@ _LARGE = """
     order by notional desc
     limit $most
 """
-_DEPTH = f"""
-    select ts_event, bid_price, bid_qty, ask_price, ask_qty
-    from book_top
-    where venue = $venue and symbol = $symbol and valid and date >= {_NEWEST.format(table="book_top")}
-    qualify ts_event > max(ts_event) over () - to_minutes($minutes)
-    order by ts_event
-"""  # noqa: S608 - our own names
 
 
 def main() -> None:
@@ -76,6 +69,12 @@ def main() -> None:
     with right:
         _ladder(chosen)
     _large_trades(chosen, minutes)
+
+
+def _read(sql: str, chosen: Instrument, minutes: int, **values: object) -> pd.DataFrame:
+    """What the lake holds of the last so many minutes."""
+    begin_ns = since_ns(chosen.venue, chosen.symbol, minutes)
+    return reader().read(sql, venue=chosen.venue, symbol=chosen.symbol, since_ns=begin_ns, **values)
 
 
 @st.fragment(run_every=frame.LIVE_S)
@@ -99,7 +98,7 @@ def _now(chosen: Instrument) -> None:
 
 @st.fragment(run_every=frame.CHART_S)
 def _flow(chosen: Instrument, minutes: int) -> None:
-    seconds = reader().read(_SECONDS, venue=chosen.venue, symbol=chosen.symbol, minutes=minutes)
+    seconds = _read(_SECONDS, chosen, minutes)
     if seconds.empty:
         frame.nothing("No second has closed yet", "It takes a few seconds after the recorder connects.")
         return
@@ -115,8 +114,9 @@ def _flow(chosen: Instrument, minutes: int) -> None:
     figure.update_yaxes(range=[-1, 1], row=3, col=1)
     about = f"Price, taker volume and imbalance of {chosen.label} over the last {minutes} minutes"
     figures.show(figure, f"flow-{chosen.label}-{minutes}", about)
-    with st.expander("All ten features", icon=":material/table_rows:"):
-        st.dataframe(_features(seconds), hide_index=True, width="stretch", column_config=_FEATURE_COLUMNS)
+    with (all_ten := st.expander("All ten features", icon=":material/table_rows:", key="features", on_change="rerun")):
+        if all_ten.open:
+            st.dataframe(_features(seconds), hide_index=True, width="stretch", column_config=_FEATURE_COLUMNS)
 
 
 _FEATURE_COLUMNS = {
@@ -142,7 +142,7 @@ def _features(seconds: pd.DataFrame) -> pd.DataFrame:
 @st.fragment(run_every=2 * frame.CHART_S)
 def _picture(chosen: Instrument, minutes: int) -> None:
     st.subheader(f"Depth, last {minutes} min")
-    books = reader().read(_DEPTH, venue=chosen.venue, symbol=chosen.symbol, minutes=minutes)
+    books = _read(_DEPTH, chosen, minutes)
     if books.empty:
         frame.nothing("No valid book yet", "A depth snapshot and the changes behind it make one.")
         return
@@ -177,7 +177,7 @@ def depth_picture(books: pd.DataFrame) -> pd.DataFrame:
 @st.fragment(run_every=frame.CHART_S)
 def _ladder(chosen: Instrument) -> None:
     st.subheader("The book now")
-    books = reader().read(_DEPTH, venue=chosen.venue, symbol=chosen.symbol, minutes=1)
+    books = _read(_DEPTH, chosen, 1)
     if books.empty:
         frame.nothing("No valid book yet", "See the quality page for gaps.")
         return
@@ -197,11 +197,7 @@ def _ladder(chosen: Instrument) -> None:
 @st.fragment(run_every=2 * frame.CHART_S)
 def _large_trades(chosen: Instrument, minutes: int) -> None:
     st.subheader("Large trades")
-    until_ns = reader().read(_UNTIL, venue=chosen.venue, symbol=chosen.symbol)["until_ns"].iloc[0]
-    since_ns = 0 if pd.isna(until_ns) else int(until_ns) - minutes * 60 * 10**9
-    rows = reader().read(
-        _LARGE, venue=chosen.venue, symbol=chosen.symbol, since_ns=since_ns, large=LARGE, most=MOST_LARGE
-    )
+    rows = _read(_LARGE, chosen, minutes, large=LARGE, most=MOST_LARGE)
     if rows.empty:
         frame.nothing(f"No trade above {LARGE:g} × the mean size", "They are counted over the span chosen above.")
         return

@@ -9,7 +9,7 @@ import streamlit as st
 
 from streamlit_app import accounts, figures, frame
 from streamlit_app.frame import Instrument
-from streamlit_app.reading import reader, settings, sidecar
+from streamlit_app.reading import reader, settings, sidecar, since_ns
 from trifecta.ops.alerts.facts import failed_flows
 
 MINUTES = 15
@@ -23,9 +23,8 @@ HOURS = 6
 _SECONDS = """
     select ts_event, last_price, bid, ask
     from orderflow_1s
-    where venue = $venue and symbol = $symbol
-        and date >= (select max(date) - 1 from orderflow_1s where venue = $venue and symbol = $symbol)
-    qualify ts_event > max(ts_event) over () - to_minutes($minutes)
+    where venue = $venue and symbol = $symbol and date >= make_timestamp_ns($since_ns)::date - 1
+        and ts_event > make_timestamp_ns($since_ns)
     order by ts_event
 """
 
@@ -150,7 +149,8 @@ def _interval(found: dict[str, Any]) -> str:
 
 @st.fragment(run_every=frame.CHART_S)
 def _price(chosen: Instrument) -> None:
-    seconds = reader().read(_SECONDS, venue=chosen.venue, symbol=chosen.symbol, minutes=MINUTES)
+    begin_ns = since_ns(chosen.venue, chosen.symbol, MINUTES)
+    seconds = reader().read(_SECONDS, venue=chosen.venue, symbol=chosen.symbol, since_ns=begin_ns)
     st.subheader(f"Price, last {MINUTES} min")
     if seconds.empty:
         frame.nothing("No second has closed yet", "It takes a few seconds after the recorder connects.")
