@@ -17,6 +17,7 @@ from trifecta import settings as trifecta_settings
 from warehouse.relations import quoted
 
 REFRESH_S = 1.0
+SINCE_S = 5.0
 THREADS = 2
 MEMORY = "1GB"
 PUBLISHED = "published"
@@ -104,9 +105,12 @@ class Reader:
                 self._attached = written
 
 
-@st.cache_data(ttl=REFRESH_S, max_entries=200, show_spinner=False)
+@st.cache_data(ttl=SINCE_S, max_entries=200, show_spinner=False)
 def since_ns(venue: str, symbol: str, minutes: int) -> int:
-    """When the last so many minutes of an instrument began, ns: they end with its newest closed second."""
+    """When the last so many minutes of an instrument began, ns: they end with its newest closed second.
+
+    A few seconds old, by which what is shown is longer.
+    """
     until_ns = reader().read(_UNTIL, venue=venue, symbol=symbol)["until_ns"].iloc[0]
     return 0 if pd.isna(until_ns) else int(until_ns) - minutes * 60 * NS_PER_S
 
