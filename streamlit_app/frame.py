@@ -150,7 +150,7 @@ def _light(venue: str, feeds: list[dict[str, Any]]) -> str:
     light = "red" if stale else "green" if all(feed["book_valid"] for feed in feeds) else "orange"
     ages = [feed["age_ms"] for feed in feeds if feed["age_ms"] is not None]
     age = f"{max(ages) / 1000:.1f} s" if ages else "nothing yet"
-    told = f"{len(stale)} of {len(feeds)} stand still" if stale else f"{len(feeds)} feeds"
+    told = f"{len(stale)} of {len(feeds)} stand still" if stale else f"{len(feeds)} fresh"
     return f":{light}[●] {venue} · {told} · {age}"
 
 

@@ -11,6 +11,8 @@ import streamlit as st
 from streamlit_app import accounts, figures, frame
 from trifecta.trade.performance import Group
 
+FEWEST_BARS = 20
+"""Room for so many, that a first bar is not a wall."""
 _TIME = st.column_config.DatetimeColumn("time, UTC", format="MMM D HH:mm:ss")
 
 
@@ -91,19 +93,19 @@ def _by_engine_and_venue(portfolio: str) -> None:
 def _row(group: Group) -> dict[str, object]:
     return {
         "name": group.name or "–",
+        "how": group.mark,
         "earned": float(group.pnl),
         "fees": float(group.fees),
         "trades": group.trades.count,
         "won": group.trades.win_rate,
         "profit factor": group.trades.profit_factor,
-        "how": group.mark,
     }
 
 
 _GROUPS = {
     "earned": st.column_config.NumberColumn(format="%+.2f", help="realised and unrealised, after fees"),
     "fees": st.column_config.NumberColumn(format="%+.2f"),
-    "won": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
+    "won": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width="small"),
     "profit factor": st.column_config.NumberColumn(format="%.2f"),
     "how": st.column_config.TextColumn(help="what must be known of these figures"),
 }
@@ -118,7 +120,12 @@ def _outcomes(portfolio: str) -> None:
         return
     figure = figures.styled(go.Figure(), height=260, legend=False)
     colours = [figures.UP if pnl > 0 else figures.DOWN for pnl in closed["pnl"]]
-    figure.add_bar(x=closed["closed_at"], y=closed["pnl"], marker_color=colours, name="profit")
+    order = list(range(1 - len(closed), 1))  # the newest comes first, and stands right
+    figure.add_bar(
+        x=order[::-1], y=closed["pnl"], marker_color=colours, name="profit", customdata=closed["closed_at"].astype(str),
+        hovertemplate="%{y:+,.2f}<br>closed %{customdata}<extra></extra>",
+    )  # fmt: skip
+    figure.update_xaxes(title_text="trades back", range=[min(order[0], -FEWEST_BARS) - 0.5, 0.5])
     figures.show(figure, f"outcomes-{portfolio}", f"Profit of each closed decision of {portfolio}")
 
 

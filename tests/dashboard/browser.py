@@ -37,6 +37,7 @@ TELEPHONE: dict[str, Any] = {
     "Chrome/126.0.0.0 Mobile Safari/537.36",  # Streamlit closes its menu by itself where it reads `Mobile`
 }
 PATIENCE_MS = 90_000
+TALLEST = 5_000
 expect.set_options(timeout=PATIENCE_MS)
 SHOTS = Path(os.environ.get("TRIFECTA_SCREENSHOTS", "artifacts/screenshots"))
 """CI keeps what stands here."""
@@ -100,5 +101,11 @@ class Watched:
         expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0)
 
     def shot(self, name: str) -> None:
+        """Keeps a picture of the whole page, which scrolls inside of the window."""
+        size = self.page.viewport_size
+        assert size is not None
+        height = self.page.get_by_test_id("stMain").evaluate("main => main.scrollHeight")
+        self.page.set_viewport_size({"width": size["width"], "height": min(max(height, size["height"]), TALLEST)})
         SHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True, timeout=4 * PATIENCE_MS)
+        self.page.screenshot(path=SHOTS / f"{name}.png", timeout=4 * PATIENCE_MS)
+        self.page.set_viewport_size(size)

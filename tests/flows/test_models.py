@@ -32,13 +32,14 @@ from tests.forecast.laws import driven, land
 from tests.serve.sidecar import client_of
 from trifecta.clock import NS_PER_S, SystemClock
 from trifecta.errors import DataError
-from trifecta.forecast import registry, training
+from trifecta.forecast import inputs, registry, training
 from trifecta.forecast.contest import Step
 from trifecta.forecast.direction import training as directions
-from trifecta.forecast.drift import reference
+from trifecta.forecast.drift import Reference, reference
 from trifecta.forecast.duel import Duel
 from trifecta.forecast.fitting import Effort
 from trifecta.forecast.graph import Graph
+from trifecta.forecast.recorded_flow import read
 from trifecta.forecast.records import Key, Status
 from trifecta.forecast.targets import Target
 from trifecta.forecast.training import Job, Trained
@@ -202,9 +203,9 @@ async def test_champion_whose_market_changed_its_law_is_demoted_and_trained_anew
     monkeypatch.setenv("TRIFECTA_FORECAST__LIVE_SPAN_S", str(served.COUNT))
     lake, now = Lake(settings.lake), [served.NOW_NS]
     monkeypatch.setattr(SystemClock, "now_ns", lambda self: now[0])
-    first = served_by(ledger, settings, tiny.version(settings.data_dir / "models"))
     calm, coming = served.walk()
     served.store_flow(lake, calm)
+    first = served_by(ledger, settings, tiny.version(settings.data_dir / "models", inputs=known(lake, 0)))
     served.store_predictions(lake, first, coming)
     with closing(Webhook()) as webhook, closing(Watched(settings, webhook, "model_demoted", "model_drift")) as watch:
         assert await flows.evaluate.evaluate() == []
@@ -222,13 +223,18 @@ async def test_champion_whose_market_changed_its_law_is_demoted_and_trained_anew
         asked = {"venue": "sim_binance", "symbol": "PAXGUSDT", "horizon_s": 300, "network": "tiny"}
         assert asked in [run.parameters for run in await all_runs()]
 
-        inputs = np.random.default_rng(3).normal(2.0, 1, (200, len(FEATURES)))
-        knows = tiny.version(settings.data_dir / "models", 0.003, inputs=reference(inputs, FEATURES))
-        served_by(ledger, settings, knows)
+        newer = known(lake, now[0] - served.COUNT * NS_PER_S)
+        served_by(ledger, settings, tiny.version(settings.data_dir / "models", 0.003, inputs=newer))
         assert await flows.evaluate.evaluate() == []
         watch.wait(60)
     told = "model demoted: range PAXGUSDT sim_binance 300 s", f"model drift: {first}"
     assert webhook.titles == [*(f"[warning] {one}" for one in told), *(f"[recovered] {one}" for one in told)]
+
+
+def known(lake: Lake, since_ns: int) -> Reference:
+    """What a training on the seconds since then would keep of its inputs."""
+    columns = read(lake, served.KEY.venue, served.KEY.symbol, 1, since_ns=since_ns).series.columns
+    return reference(inputs.features(columns, FEATURES), FEATURES)
 
 
 def served_by(ledger: Ledger, settings: Settings, version: Version) -> str:
