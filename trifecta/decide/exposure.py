@@ -14,7 +14,7 @@ from trifecta.clock import NS_PER_S
 from trifecta.decide.portfolio import Valuation
 from trifecta.market.money import ZERO, share
 from trifecta.market.orders import Draft, OrderSide, OrderStatus, Terms
-from warehouse.ledger import balances, marks, orders
+from warehouse.ledger import IS_LIVING, balances, marks, orders
 
 MARK_FRESH_S = 60
 _OWN = orders.c.portfolio == bindparam("portfolio")
@@ -22,11 +22,10 @@ _RECENT = orders.c.intended_at > bindparam("since_ns")
 _LIVING = select(
     orders.c.venue, orders.c.base, orders.c.quote, orders.c.side, orders.c.qty, orders.c.filled_qty, orders.c.notional,
     orders.c.reduces,
-).where(_OWN, orders.c.status.in_([OrderStatus.PENDING.value, OrderStatus.OPEN.value]))  # fmt: skip
+).where(_OWN, IS_LIVING)  # fmt: skip
 _TWINS = select(
     orders.c.client_order_id, orders.c.venue, orders.c.symbol, orders.c.side, orders.c.qty, orders.c.price
-).where(_OWN, _RECENT, or_(orders.c.status.in_([OrderStatus.PENDING.value, OrderStatus.OPEN.value]),
-                          orders.c.filled_qty > 0))  # fmt: skip
+).where(_OWN, _RECENT, or_(IS_LIVING, orders.c.filled_qty > 0))  # fmt: skip
 _COUNT = select(func.count()).where(_OWN, _RECENT)
 _MOVED = (
     select(orders.c.quote, func.sum(orders.c.notional))

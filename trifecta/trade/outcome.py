@@ -10,13 +10,13 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from trifecta.decide.portfolio import Valuation
 from trifecta.market.money import ZERO
-from trifecta.market.orders import OrderSide, OrderStatus
-from warehouse.ledger import fills, orders, outcomes
+from trifecta.market.orders import OrderSide
+from warehouse.ledger import IS_LIVING, fills, orders, outcomes
 
 DUST = Decimal("0.005")
 """Share of what was traded that may be left over by lots and fees paid in the asset, and still count as flat."""
 _OWN = orders.c.decision_id == bindparam("own")
-_LIVING = select(func.count()).where(_OWN, orders.c.status.in_([OrderStatus.PENDING.value, OrderStatus.OPEN.value]))
+_LIVING = select(func.count()).where(_OWN, IS_LIVING)
 _FILLS = (
     select(
         fills.c.venue, fills.c.symbol, fills.c.side, fills.c.qty, fills.c.price, fills.c.notional, fills.c.fee,

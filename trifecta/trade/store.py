@@ -10,11 +10,10 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, up
 
 from trifecta.errors import PermanentError
 from trifecta.market.orders import LEGAL, Draft, Order, OrderSide, OrderStatus, OrderType, TimeInForce
-from warehouse.ledger import order_events, orders
+from warehouse.ledger import IS_LIVING, order_events, orders
 
 MOST_ID = 36  # the shortest limit of a venue's client order id
 _COLUMNS = [orders.c[field.name] for field in fields(Order)]
-_LIVING = (OrderStatus.PENDING.value, OrderStatus.OPEN.value)
 _INSERT, _INSERT_EVENT = insert(orders), insert(order_events)
 _GET = select(*_COLUMNS).where(orders.c.client_order_id == bindparam("own"))
 _CLAIM = (
@@ -98,14 +97,14 @@ def count(connection: Connection, decision_id: str) -> int:
 
 def unsettled(connection: Connection, venues: Iterable[str], done_after_ns: int) -> Sequence[Order]:
     """Orders that may still change: those that live, and those done so recently that a late fill may come."""
-    recent = or_(orders.c.status.in_(_LIVING), orders.c.done_at > done_after_ns)
+    recent = or_(IS_LIVING, orders.c.done_at > done_after_ns)
     asked = select(*_COLUMNS).where(orders.c.venue.in_(list(venues)), recent).order_by(orders.c.intended_at)
     return [_order(row) for row in connection.execute(asked)]
 
 
 def living_venues(connection: Connection) -> Sequence[str]:
     """Venues at which an order is not done."""
-    return list(connection.execute(select(orders.c.venue).where(orders.c.status.in_(_LIVING)).distinct()).scalars())
+    return list(connection.execute(select(orders.c.venue).where(IS_LIVING).distinct()).scalars())
 
 
 def claim(connection: Connection, order_id: str, now_ns: int) -> Order | None:

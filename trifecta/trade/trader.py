@@ -49,7 +49,7 @@ from trifecta.trade.holdings import Holdings
 from trifecta.trade.oms import Oms
 from trifecta.trade.report import Report
 from trifecta.trade.valuing import UntradableError, Valuing
-from warehouse.ledger import Ledger, decisions, equity, orders, outcomes
+from warehouse.ledger import IS_LIVING, Ledger, decisions, equity, orders, outcomes
 
 RULE = "rule"
 MOST_TRIED = 10_000
@@ -304,7 +304,7 @@ class Trader:
 def _open_trades(connection: Connection, portfolio: str) -> Iterable[Trade]:
     """Approved decisions without an outcome of which something is held, or an order is not done."""
     own = orders.c.decision_id == decisions.c.id
-    alive = exists().where(own, or_(orders.c.status.in_(["PENDING", "OPEN"]), orders.c.filled_qty > 0))
+    alive = exists().where(own, or_(IS_LIVING, orders.c.filled_qty > 0))
     closed = exists().where(outcomes.c.decision_id == decisions.c.id)
     asked = select(decisions.c.id, decisions.c.inputs).where(
         decisions.c.portfolio == portfolio, decisions.c.verdict == "approved", alive, ~closed

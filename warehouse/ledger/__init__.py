@@ -18,9 +18,10 @@ from warehouse.ledger.ledger import Ledger, LedgerError
 from warehouse.ledger.models import model_events, models
 from warehouse.ledger.money import SCALE, Amount, Price
 from warehouse.ledger.schema import metadata
-from warehouse.ledger.trading import decision_stages, decisions, fills, order_events, orders
+from warehouse.ledger.trading import IS_LIVING, decision_stages, decisions, fills, order_events, orders
 
 __all__ = [
+    "IS_LIVING",
     "SCALE",
     "Amount",
     "Ledger",

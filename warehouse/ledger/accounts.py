@@ -168,5 +168,6 @@ outcomes = Table(
     Column("currency", Text, nullable=False),
     Column("pnl", Amount, nullable=False),  # after fees
     Column("fees", Amount, nullable=False),
+    Index("outcomes_in_time", "portfolio", "closed_at"),
 )
 """One row a decision whose orders are done and whose positions are flat: the sum of its cash entries."""

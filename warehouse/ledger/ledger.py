@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL, Engine
 
 from warehouse.errors import WarehouseError
 
-HEAD = "r0004"
+HEAD = "r0005"
 """Newest revision: known here, so that opening a ledger that is up to date does not load Alembic."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 30.0

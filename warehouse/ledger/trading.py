@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    literal_column,
+    text,
+)
 
 from warehouse.ledger.money import Amount, Price
 from warehouse.ledger.schema import Serial, metadata, one_of
@@ -28,6 +40,8 @@ decisions = Table(
     one_of("mode", "paper", "live"),
     one_of("verdict", "approved", "refused", "skipped"),
     Index("decisions_of_opportunity", "portfolio", "opportunity_id"),
+    Index("decisions_in_time", "portfolio", "ts_ns"),
+    Index("decisions_by_verdict", "portfolio", "verdict", "ts_ns"),
     Index(
         "one_trade_per_opportunity",
         "portfolio",
@@ -77,12 +91,15 @@ orders = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("intended_at", BigInteger, nullable=False, index=True),
     Column("sent_at", BigInteger),  # null: nothing left this program yet
-    Column("done_at", BigInteger),
+    Column("done_at", BigInteger, index=True),
     one_of("side", "BUY", "SELL"),
     one_of("status", *ORDER_STATUSES),
     Index("living_orders", "portfolio", "status", sqlite_where=_LIVING, postgresql_where=_LIVING),
 )
 """One row an order, written before it is sent."""
+
+IS_LIVING = orders.c.status.in_([literal_column("'PENDING'"), literal_column("'OPEN'")])
+"""The order may still be filled. Literals, because only then the index of living orders serves."""
 
 order_events = Table(
     "order_events",

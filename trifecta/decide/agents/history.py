@@ -12,7 +12,7 @@ from warehouse.ledger import decision_stages, decisions, outcomes
 
 MOST_ROWS = 50_000
 """Decisions that are read at once; more are read the next time."""
-_JUDGED = (decisions.c.portfolio == bindparam("portfolio"), decision_stages.c.stage == bindparam("stage"))
+_STAGE = decision_stages.c.stage == bindparam("stage")
 _CLOSED = (
     select(
         decisions.c.id, decisions.c.opportunity_id, outcomes.c.closed_at.label("at"), decision_stages.c.detail,
@@ -20,14 +20,19 @@ _CLOSED = (
     )
     .join_from(outcomes, decisions, decisions.c.id == outcomes.c.decision_id)
     .join(decision_stages, decision_stages.c.decision_id == decisions.c.id)
-    .where(*_JUDGED, outcomes.c.closed_at >= bindparam("since_ns"))
+    .where(_STAGE, outcomes.c.portfolio == bindparam("portfolio"), outcomes.c.closed_at >= bindparam("since_ns"))
     .order_by(outcomes.c.closed_at, decisions.c.id)
     .limit(MOST_ROWS)
 )  # fmt: skip
 _SKIPPED = (
     select(decisions.c.id, decisions.c.opportunity_id, decisions.c.ts_ns.label("at"), decision_stages.c.detail)
     .join_from(decisions, decision_stages, decision_stages.c.decision_id == decisions.c.id)
-    .where(*_JUDGED, decisions.c.verdict == "skipped", decisions.c.ts_ns >= bindparam("since_ns"))
+    .where(
+        _STAGE,
+        decisions.c.portfolio == bindparam("portfolio"),
+        decisions.c.verdict == "skipped",
+        decisions.c.ts_ns >= bindparam("since_ns"),
+    )
     .order_by(decisions.c.ts_ns, decisions.c.id)
     .limit(MOST_ROWS)
 )
