@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from tests.warehouse.bucket import Bucket, bucket
-from tests.warehouse.test_concurrent import COMMITS, ROWS, _assert_sound, compact, read_until, write
+from tests.warehouse.test_concurrent import COMMITS, ROWS, _assert_sound, _batch, compact, read_until, write
 from warehouse import Lake, query, refresh, session
 from warehouse.objects import reach
 from warehouse.publish import publish
@@ -48,20 +48,20 @@ def test_two_writers_a_compaction_and_a_reader_lose_and_double_nothing(store: Bu
 def test_a_sandbox_reads_what_is_written_after_it_was_locked_and_no_other_object(store: Bucket) -> None:
     lake = Lake(URI)
     with session(lake, sandbox=True) as connection:
-        write(URI, "binance")
+        lake.append("trades", _batch("binance", 0), writer="binance", version=0)
         refresh(connection, lake)
-        assert query(connection, "select count(*) as n from trades").to_pylist() == [{"n": TOTAL // 2}]
+        assert query(connection, "select count(*) as n from trades").to_pylist() == [{"n": ROWS}]
         Lake("s3://bucket/other").create_all()
         with pytest.raises(duckdb.Error, match="disabled by configuration"):
             query(connection, "from read_text('s3://bucket/other/trades/_delta_log/00000000000000000000.json')")
 
 
 def test_what_is_published_and_what_is_read_for_one_question_come_from_there(store: Bucket, tmp_path: Path) -> None:
-    write(URI, "binance")
     lake = Lake(URI)
+    lake.append("trades", _batch("binance", 0), writer="binance", version=0)
     with duckdb.connect(str(publish(lake, tmp_path / "warehouse.duckdb").path), read_only=True) as file:
         reach(file)
-        assert file.execute("select count(*) from trades").fetchall() == [(TOTAL // 2,)]
+        assert file.execute("select count(*) from trades").fetchall() == [(ROWS,)]
     with duckdb.connect() as connection:
         build(connection, {"trades": lake.snapshot("trades")[1]}, ())
-        assert connection.execute("select count(*) from raw.trades").fetchall() == [(TOTAL // 2,)]
+        assert connection.execute("select count(*) from raw.trades").fetchall() == [(ROWS,)]

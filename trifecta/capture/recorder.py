@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from loguru import logger
 
+from trifecta import memory
 from trifecta.bus import Publisher
 from trifecta.capture.recording import Recording
 from trifecta.capture.sources import follow_sources
@@ -38,6 +39,7 @@ async def record(
     with Publisher(settings.bus_address) as publisher:
         work = [asyncio.create_task(_keep_recording(settings, name, publisher, clock, takes_over)) for name in names]
         pushed = asyncio.create_task(follow_sources(settings, publisher, clock))
+        small = asyncio.create_task(memory.keep_small())
         stopped = asyncio.create_task(stop.wait())
         given_up = asyncio.create_task(_all_given_up(work))
         try:
@@ -45,9 +47,9 @@ async def record(
             if given_up.done():
                 raise given_up.result()
         finally:
-            for task in (*work, pushed, stopped, given_up):
+            for task in (*work, pushed, small, stopped, given_up):
                 task.cancel()
-            await asyncio.gather(*work, pushed, stopped, given_up, return_exceptions=True)
+            await asyncio.gather(*work, pushed, small, stopped, given_up, return_exceptions=True)
 
 
 async def _all_given_up(work: Sequence[asyncio.Task[PermanentError]]) -> PermanentError:
