@@ -249,6 +249,39 @@ def test_a_quote_without_a_time_is_as_late_as_its_venue(delay_ms: int, silent_ms
     assert made.take("sim_binance", "BTCUSDT", 0, later + (delay_ms + silent_ms) * MS, *book(60_000)) is doubt
 
 
+def _told(made: Board, at_s: float, ahead_s: float, lag_ms: int = 10) -> Doubt | None:
+    """A quote that arrives so long after NOW from a venue whose clock is so far ahead."""
+    arrives = NOW + round(at_s * 1000) * MS
+    made_at = arrives + round(ahead_s * 1000) * MS - lag_ms * MS
+    return made.take("sim_kraken", "BTC/USDT", made_at, arrives, *book(60_000 + at_s))
+
+
+def test_a_clock_that_was_set_ahead_and_back_is_believed_once_it_was_measured() -> None:
+    made = Board([KRAKEN])
+    assert _told(made, 0, 0) is None
+    made.measured("sim_kraken", NOW + 500 * MS, 0)
+    assert _told(made, 1, 60) is Doubt.CLOCK
+    made.measured("sim_kraken", NOW + 900 * MS, 0)  # asked before the clock was set
+    assert _told(made, 2, 60) is Doubt.CLOCK
+    assert _told(made, 20, 60) is None
+    assert _told(made, 21, 0) is Doubt.LATE
+    made.measured("sim_kraken", NOW + 22_000 * MS, 3 * MS)
+    assert _told(made, 23, 0) is None
+    assert _told(made, 24, 0, lag_ms=600) is Doubt.LATE
+
+
+def test_what_lags_from_the_start_is_late_by_its_measured_clock() -> None:
+    made = Board([KRAKEN])
+    made.measured("sim_kraken", NOW - 500 * MS, -3000 * MS)
+    assert _told(made, 0, -3, lag_ms=5000) is Doubt.LATE
+    assert _told(made, 1, -3) is Doubt.CLOCK  # a lag that ended looks like it
+    assert _told(made, 12, -3) is None
+    other = Board([KRAKEN])
+    assert _told(other, 0, 0, lag_ms=5000) is None
+    other.measured("sim_kraken", NOW + 500 * MS, 0)
+    assert _told(other, 1, 0, lag_ms=5000) is Doubt.LATE
+
+
 def test_newer_best_prices_stand_over_the_levels_beneath_them() -> None:
     made = board((BINANCE, 60_000))
     assert made.take_best("sim_binance", "BTCUSDT", NOW, NOW + 10 * MS, (59_998.0, 3.0), (60_002.0, 4.0)) is None

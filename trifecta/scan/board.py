@@ -3,7 +3,7 @@
 A quote is not believed when it is crossed or not a number, repeats or goes back in its venue's time, comes later than
 its venue's quotes usually do, or lies far from what the other venues say. It is counted and leaves the board as it
 was, so a venue that lags, repeats or swaps its sides ages out of every comparison by itself. After its clock jumped, a
-venue is not believed for `SETTLE_S`.
+venue is not believed for `SETTLE_S`. What requests measured of its clock tells a clock that was set back from a lag.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from trifecta.scan.terms import Terms
 SETTLE_S = 10.0
 MAX_LAG_MS = 500.0
 """How much later than its venue's fastest quote one may come."""
+CLOCK_ERROR_NS = 1_500_000_000
+"""How wrong a measured clock may be: venues tell theirs in whole seconds, and a request takes its time."""
 TOLD_S = 1.0
 """How long ago a venue may have told its time for a quote without one to be believed."""
 COLLAR = 0.05
@@ -53,9 +55,10 @@ class Doubt(StrEnum):
 
 @dataclass(slots=True)
 class _Clock:
-    """What is known of a venue's times: the smallest delay so far, and until when it is not believed."""
+    """What is known of a venue's times: the smallest delay so far, when it was, and until when it is not believed."""
 
     fastest_ns: int
+    fastest_at_ns: int
     settled_ns: int = 0
     told_ns: int = 0  # when a time came last, by our clock
     doubt: Doubt | None = None  # what was wrong with it
@@ -88,6 +91,7 @@ class Board:
         self.doubts: Counter[tuple[str, Doubt]] = Counter()
         self._ts_event = np.zeros(shape, np.int64)
         self._clocks: dict[str, _Clock] = {}
+        self._ahead: dict[str, int] = {}
 
     def cell(self, venue: str, symbol: str) -> tuple[int, int] | None:
         """Row and column of an instrument."""
@@ -108,6 +112,18 @@ class Board:
             bids += [(price, qty) for price, qty in self.bids[cell].tolist() if 0 < price < bid[0]]
             asks += [(price, qty) for price, qty in self.asks[cell].tolist() if price > ask[0]]
         return self.take(venue, symbol, ts_event, ts_recv, bids, asks)
+
+    def measured(self, venue: str, ts_recv: int, ahead_ns: int) -> None:
+        """Notes how far a request found a venue's clock ahead of ours; no quote comes before it was made."""
+        self._ahead[venue] = ahead_ns
+        clock = self._clocks.get(venue)
+        if clock is None:
+            return
+        if clock.fastest_ns < -ahead_ns - CLOCK_ERROR_NS and clock.fastest_at_ns < ts_recv:
+            del self._clocks[venue]  # it was the fastest by a clock that was set since
+            self._ts_event[self.venues.index(venue)] = 0
+        else:
+            clock.fastest_ns = min(clock.fastest_ns, -ahead_ns + CLOCK_ERROR_NS)  # it may have lagged from the start
 
     def forget(self, venue: str, symbol: str) -> None:
         """Takes an instrument off the board: its book is not to be believed."""
@@ -144,7 +160,10 @@ class Board:
         if ts_event == 0:
             return self._untimed(venue, ts_recv)
         delay = ts_recv - ts_event
-        clock = self._clocks.setdefault(venue, _Clock(delay))
+        clock = self._clocks.get(venue)
+        if clock is None:
+            bound = CLOCK_ERROR_NS - self._ahead[venue] if venue in self._ahead else delay
+            clock = self._clocks[venue] = _Clock(min(delay, bound), ts_recv)
         clock.told_ns, clock.doubt = ts_recv, self._delay(clock, delay, ts_recv)
         if clock.doubt is not None:
             return clock.doubt
@@ -164,7 +183,8 @@ class Board:
         if delay < clock.fastest_ns - MAX_LAG_MS * NS_PER_MS:
             # Seen from here, a clock set ahead and a delay that ended look alike; what comes next tells.
             clock.settled_ns = ts_recv + round(SETTLE_S * NS_PER_S)
-        clock.fastest_ns = min(clock.fastest_ns, delay)
+        if delay < clock.fastest_ns:
+            clock.fastest_ns, clock.fastest_at_ns = delay, ts_recv
         return Doubt.CLOCK if ts_recv < clock.settled_ns else None
 
     def _same(self, cell: tuple[int, int], bids: Floats, asks: Floats) -> bool:

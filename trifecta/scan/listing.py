@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from math import isnan
+from typing import NamedTuple
 
 import duckdb
 
@@ -17,11 +18,29 @@ select venue, symbol, base, quote, taker, lot, min_qty, min_notional, base_withd
 from instruments where list_contains(?, venue) order by venue, symbol
 """
 
+_CLOCKS = """
+select venue, epoch_ns(max(ts_recv)), max_by(offset_ns, ts_recv)
+from clock_offsets where list_contains(?, venue) and date >= current_date - 1 group by venue
+"""
 
-def listed(lake: Lake, venues: Sequence[str]) -> list[Terms]:
-    """Terms of each instrument of these venues, newest first told counts."""
+
+class VenueClock(NamedTuple):
+    """How far a venue's clock was found ahead of ours, ns, by an answer that came at `ts_recv`."""
+
+    venue: str
+    ts_recv: int
+    ahead_ns: int
+
+
+def listed(lake: Lake, venues: Sequence[str]) -> tuple[list[Terms], list[VenueClock]]:
+    """Terms of each instrument of these venues, newest first told counts; their clocks, as last measured."""
     with session(lake) as connection:
-        return terms(connection, venues)
+        return terms(connection, venues), clocks(connection, venues)
+
+
+def clocks(connection: duckdb.DuckDBPyConnection, venues: Iterable[str]) -> list[VenueClock]:
+    """What the recorder measured last, over an open session."""
+    return [VenueClock(*row) for row in connection.execute(_CLOCKS, [list(venues)]).fetchall()]
 
 
 def terms(connection: duckdb.DuckDBPyConnection, venues: Sequence[str]) -> list[Terms]:

@@ -155,13 +155,15 @@ class Scanning:
         venues = compared(self._settings)
         while True:
             try:
-                found = await asyncio.to_thread(listed, self._lake, venues)
+                found, clocks = await asyncio.to_thread(listed, self._lake, venues)
             except Exception as error:
                 logger.warning("the lake does not tell its instruments: {}", error)
-                found = self._listed
+                found, clocks = self._listed, []
             if found != self._listed:
                 self._listed = found
                 self._scanner = self._make(found)
+            for told in clocks:
+                self._scanner.board.measured(*told)
             silent = sorted(set(venues) - {one.venue for one in self._listed})
             self._scanner.missing = [f"{venue}: the lake knows none of its instruments yet" for venue in silent]
             await asyncio.sleep(LISTING_S if not silent else NO_LISTING_S)
