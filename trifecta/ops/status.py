@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from trifecta.clock import Clock
+from trifecta.clock import NS_PER_S, Clock
 from trifecta.ops import parts, processes
 from trifecta.ops.alerts import watch
 from trifecta.ops.alerts.facts import failed_flows
@@ -108,7 +109,7 @@ def _lake(settings: Settings) -> tuple[tuple[dict[str, Any], ...], dict[str, int
 
 
 def _equity(settings: Settings) -> tuple[str, ...]:
-    """What each portfolio is worth; it stands still while nothing is booked."""
+    """What each portfolio was worth when it was last valued, and when, UTC."""
     try:
         with Ledger(settings.ledger) as ledger:
             if ledger.revision() is None:
@@ -117,7 +118,8 @@ def _equity(settings: Settings) -> tuple[str, ...]:
             asked = select(equity).where(equity.c.id.in_(newest)).order_by(equity.c.portfolio)
             with ledger.read() as connection:
                 return tuple(
-                    f"{row.portfolio} {row.equity:,.2f} {row.currency} ({row.equity - row.capital:+,.2f})"
+                    f"{row.portfolio} {row.equity:,.2f} {row.currency} ({row.equity - row.capital:+,.2f}) "
+                    f"at {datetime.fromtimestamp(row.ts_ns // NS_PER_S, UTC):%H:%M:%S}"
                     for row in connection.execute(asked)
                 )
     except (SQLAlchemyError, WarehouseError) as error:
