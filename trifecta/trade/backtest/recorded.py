@@ -15,6 +15,8 @@ from trifecta.market.orders import Terms as OrderTerms
 from trifecta.scan import listing
 from trifecta.scan.terms import Terms as ScanTerms
 from trifecta.trade import catalogue
+from trifecta.trade.backtest import claims
+from trifecta.trade.backtest.claims import Claims
 from trifecta.trade.backtest.tape import Levels, Listing, Market, Tape
 
 MOST_QUOTES, MOST_BOOKS = 20_000_000, 1_000_000
@@ -67,10 +69,10 @@ def read(connection: duckdb.DuckDBPyConnection, start_ns: int, stop_ns: int) -> 
     listings, assumed = _listings(connection, markets)
     quotes = connection.execute(_QUOTES, span).fetchnumpy()
     books = connection.sql(_BOOKS, params=span).to_arrow_table()
-    return Read(_tape(listings, quotes, books), assumed)
+    return Read(_tape(listings, quotes, books, claims.read(connection, start_ns, stop_ns)), assumed)
 
 
-def _tape(listings: tuple[Listing, ...], quotes: dict[str, Any], books: Any) -> Tape:
+def _tape(listings: tuple[Listing, ...], quotes: dict[str, Any], books: Any, told: Claims) -> Tape:
     known = {one.market: at for at, one in enumerate(listings)}
     held = {name: books.column(name).to_numpy() for name in ("venue", "symbol", "ts_recv", *_BEST)}
     count = len(quotes["ts_recv"])
@@ -86,9 +88,9 @@ def _tape(listings: tuple[Listing, ...], quotes: dict[str, Any], books: Any) -> 
 
     def ladder(row: int) -> tuple[Levels, Levels]:
         at = int(order[row]) - count
-        told = {name: books.column(name)[at].as_py() for name in _LEVELS}
-        prices, sizes = 10.0 ** told["price_scale"], 10.0 ** told["qty_scale"]
-        sides = ((told["bid_price"], told["bid_sizes"]), (told["ask_price"], told["ask_sizes"]))
+        seen = {name: books.column(name)[at].as_py() for name in _LEVELS}
+        prices, sizes = 10.0 ** seen["price_scale"], 10.0 ** seen["qty_scale"]
+        sides = ((seen["bid_price"], seen["bid_sizes"]), (seen["ask_price"], seen["ask_sizes"]))
         bids, asks = ([(p / prices, q / sizes) for p, q in zip(*side, strict=True)] for side in sides)
         return bids, asks
 
@@ -104,6 +106,7 @@ def _tape(listings: tuple[Listing, ...], quotes: dict[str, Any], books: Any) -> 
         ask_qty=ask_qty,
         ladder=ladder,
         simulated=any(one.order.venue.startswith("sim_") for one in listings),
+        claims=told,
     )
 
 
@@ -120,7 +123,9 @@ def _listings(
     found, assumed = [], []
     for venue, symbol, price_scale, qty_scale in markets:
         market = (venue, symbol)
-        if market in scan and market in order:
+        if catalogue.is_terminal(venue):  # nothing is compared with its prices; they decide what contracts pay
+            found += _pair(market)
+        elif market in scan and market in order:
             found.append(Listing(scan[market], order[market]))
         elif (terms := _assumed(market, price_scale, qty_scale)) is not None:
             found.append(terms)
@@ -128,11 +133,16 @@ def _listings(
     return tuple(found), tuple(assumed)
 
 
+def _pair(market: Market) -> list[Listing]:
+    terms = catalogue.forex(*market, 0.0)
+    return [] if terms is None else [Listing(ScanTerms(*market, terms.base, terms.quote, 0.0, terms.lot), terms)]
+
+
 def _assumed(market: Market, price_scale: int, qty_scale: int) -> Listing | None:
     """What its name and its numbers tell; None for a name that ends in no currency we know."""
     venue, symbol = market
     quote = next((one for one in CASH if symbol.endswith(one) and symbol != one), None)
-    if quote is None or catalogue.is_terminal(venue):
+    if quote is None:
         return None
     base = symbol.removesuffix(quote).rstrip("-/_")
     tick, lot = (Decimal(1).scaleb(-scale) for scale in (price_scale, qty_scale))

@@ -17,16 +17,18 @@ from trifecta.decide.agents import learner
 from trifecta.errors import PermanentError
 from trifecta.market.events import Book
 from trifecta.scan.arbitrage import ArbitrageScanner
+from trifecta.scan.binary import BinaryFinder
 from trifecta.scan.board import Board
 from trifecta.scan.chains import ChainScanner
 from trifecta.scan.forex import BAR_S, ForexFinder
-from trifecta.scan.opportunity import Engine
+from trifecta.scan.opportunity import Engine, Opportunity
 from trifecta.scan.pool_board import PoolBoard
 from trifecta.scan.scanner import Scanner
 from trifecta.settings import Settings
 from trifecta.trade.backtest import bars, windows
 from trifecta.trade.backtest.tape import Tape
 from trifecta.trade.backtest.view import TapeBooks, TapeClock, TapePrices
+from trifecta.trade.catalogue import is_terminal
 from trifecta.trade.judging import judges
 from trifecta.trade.trader import Trader
 from warehouse.ledger import Ledger
@@ -70,6 +72,9 @@ class Backtest:
         self._ledger = ledger
         self._closing = bars.Closing(tape.bars.get(bars.INTERVAL, {}))
         self._forex = ForexFinder(settings.scan.forex)
+        self._binary = BinaryFinder(settings.scan.binary)
+        self._claims = tape.claims.told()
+        self._claim = next(self._claims, None)
         self._scanner = self._make_scanner()
         self._trader = self._make_trader()
         self.watched = Watched(rows=len(tape))
@@ -90,13 +95,13 @@ class Backtest:
                 on_progress(row, len(self._tape))
             if not looks[row] and not self._trader.open_trades:
                 continue
-            self._until(int(self._tape.ts[row]))
+            self._until_all(int(self._tape.ts[row]))
             self._take(row)
             if done + 1 == len(rows) or self._tape.ts[rows[done + 1]] != self._tape.ts[row]:
                 self._look(scans=bool(looks[row]))
         if len(self._tape):
             last_s = self._settings.trade.transfer_s + AFTER_S
-            self._until(int(self._tape.ts[-1]) + round(last_s * NS_PER_S))
+            self._until_all(int(self._tape.ts[-1]) + round(last_s * NS_PER_S))
         self._trader.close()
         on_progress(len(self._tape), len(self._tape))
 
@@ -133,12 +138,25 @@ class Backtest:
         found = self._scanner.scan() if scans else None
         self.watched.scans += scans
         if found is not None:
-            offered = list(chain.from_iterable(found.opportunities.values()))
-            self.watched.opportunities |= {one.id for one in offered}
-            self.watched.advised |= {one.id for one in offered if one.verdict == "EXECUTE"}
-            self._trader.offer(offered)
+            self._offer(list(chain.from_iterable(found.opportunities.values())))
         if self._trader.open_trades and self._trader.due_ns <= self._clock.now_ns():
             self._trader.step()
+
+    def _offer(self, found: list[Opportunity]) -> None:
+        self.watched.opportunities |= {one.id for one in found}
+        self.watched.advised |= {one.id for one in found if one.verdict == "EXECUTE"}
+        self._trader.offer(found)
+
+    def _until_all(self, ts: int) -> None:
+        """As `_until`; signals that came before are offered by themselves, when they came."""
+        while self._claim is not None and self._claim[0].ts_recv <= ts:
+            signal, reliability = self._claim
+            self._claim = next(self._claims, None)
+            self._until(signal.ts_recv)
+            self._binary.refresh(reliability)
+            self._binary.add(signal)
+            self._offer(self._binary.scan(signal.ts_recv))
+        self._until(ts)
 
     def _until(self, ts: int) -> None:
         """Lets trades that are open do what they have to before `ts`, each at its time."""
@@ -152,7 +170,8 @@ class Backtest:
 
     def _make_scanner(self) -> Scanner:
         scan, forex = self._settings.scan, self._tape.bars.get(bars.INTERVAL, {})
-        board = Board(one.scan for one in self._tape.listings if one.market not in forex)
+        listed = (one for one in self._tape.listings if one.market not in forex)
+        board = Board(one.scan for one in listed if not is_terminal(one.scan.venue))
         chains = ChainScanner(board, PoolBoard(), scan.arbitrage)  # no pool is on a tape
         arbitrage = ArbitrageScanner(board, scan.arbitrage)
         finders = {Engine.FOREX: self._forex}

@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from trifecta.clock import NS_PER_S
 from trifecta.features.indicators import Bars
-from trifecta.market.events import BinarySignal, Book, Quote
+from trifecta.market.events import Book, Quote
 from trifecta.market.orders import Terms as OrderTerms
 from trifecta.scan.terms import Terms as ScanTerms
+from trifecta.trade.backtest.claims import Claims
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -69,7 +70,7 @@ class Tape:
     simulated: bool
     bars: Mapping[str, Mapping[Market, Bars]] = field(default_factory=dict)
     """Closed bars by interval, before the tape's beginning too."""
-    signals: tuple[BinarySignal, ...] = ()
+    claims: Claims = field(default_factory=Claims)
     _tracks: dict[int, Track] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -126,11 +127,10 @@ class Tape:
         """The rows received before `ts`, and nothing else."""
         rows = int(np.searchsorted(self.ts, ts, side="left"))
         cut = {one.name: getattr(self, one.name)[:rows] for one in fields(self)[1:9]}
-        signals = tuple(one for one in self.signals if one.ts_recv < ts)
         bars = {
             interval: {
                 market: one[: int(np.searchsorted(one.ts_close, ts, side="right"))] for market, one in of.items()
             }
             for interval, of in self.bars.items()
         }
-        return replace(self, **cut, signals=signals, bars=bars, _tracks={})
+        return replace(self, **cut, claims=self.claims.until(ts), bars=bars, _tracks={})

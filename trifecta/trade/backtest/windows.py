@@ -15,6 +15,7 @@ from numba import njit
 from trifecta.clock import NS_PER_S
 from trifecta.scan.board import SETTLE_S, TOLD_S
 from trifecta.trade.backtest.tape import Tape
+from trifecta.trade.catalogue import is_terminal
 
 NEWEST = 3
 """Rows of each market before those that are young enough, no older than the board looks back."""
@@ -56,9 +57,10 @@ def newest(tape: Tape) -> Mask:
 
 
 def has_cycles(tape: Tape) -> bool:
-    """Whether an asset is quoted in something that is an asset at the same venue."""
-    bases = {(one.scan.venue, one.scan.base) for one in tape.listings}
-    return any((one.scan.venue, one.scan.quote) in bases for one in tape.listings)
+    """Whether an asset is quoted in something that is an asset at the same exchange."""
+    markets = [one.scan for one in tape.listings if not is_terminal(one.scan.venue)]
+    bases = {(one.venue, one.base) for one in markets}
+    return any((one.venue, one.quote) in bases for one in markets)
 
 
 @njit(cache=True)
