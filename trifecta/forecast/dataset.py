@@ -106,7 +106,7 @@ def build(
         raise DataError(f"horizon_s is {horizon_s}: it must be a multiple of {max(step_s, CELL_S)} s")
     names, horizon = feature_set.names, horizon_s // step_s
     parts = [one.columns for one in series]
-    table = np.concatenate([features(part, names) for part in parts])
+    table = _joined([features(part, names) for part in parts])
     made = [outcomes(part, horizon) for part in parts]
     result = Outcomes(*(np.concatenate(column) for column in zip(*made, strict=True)))
     lengths = [len(part.close) for part in parts]
@@ -116,7 +116,7 @@ def build(
     at_origin = ends_s % max(step_s, CELL_S) == 0
     origins = np.flatnonzero(usable & at_origin)
     recorded = np.concatenate([one.known for one in series]) > 0
-    present = np.isfinite(table[recorded]).any(axis=0) if recorded.any() else np.zeros(len(names), np.bool_)
+    unknown = np.count_nonzero(~np.isfinite(table) & recorded[:, None], axis=0) / max(np.count_nonzero(recorded), 1)
     lost = int(np.count_nonzero(at_origin)) - len(origins)
     found = Dataset(
         series=tuple(series),
@@ -125,7 +125,7 @@ def build(
         steps=steps,
         horizon_s=horizon_s,
         table=table,
-        present=present,
+        present=(unknown < 1) & recorded.any(),
         of=of,
         ends_s=ends_s,
         origins=origins,
@@ -133,7 +133,7 @@ def build(
         outcomes=result,
     )
     _refuse_gaps(found)
-    _refuse_unknown(found, recorded)
+    _refuse_unknown(found, unknown, int(np.count_nonzero(recorded)))
     _refuse_still(found)
     return found
 
@@ -143,13 +143,21 @@ def fit_scaler(dataset: Panel, rows: Rows) -> Scaler:
     seen = np.zeros(len(dataset.table) + 1, np.int64)
     np.add.at(seen, rows - dataset.steps + 1, 1)
     np.add.at(seen, rows + 1, -1)
-    part = dataset.table[np.cumsum(seen)[:-1] > 0]
-    known = np.isfinite(part)
-    count = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, part, 0.0).sum(axis=0) / count
-    scale = np.sqrt(np.where(known, (part - mean) ** 2, 0.0).sum(axis=0) / count)
-    present = dataset.present & known.any(axis=0)
+    part = dataset.table[np.cumsum(seen)[:-1] > 0]  # a copy, which the rest works in
+    unknown = ~np.isfinite(part)
+    known = len(part) - np.count_nonzero(unknown, axis=0)
+    part[unknown] = 0.0
+    mean = part.sum(axis=0) / np.maximum(known, 1)
+    part -= mean
+    part[unknown] = 0.0
+    scale = np.sqrt(np.square(part, out=part).sum(axis=0) / np.maximum(known, 1))
+    present = dataset.present & (known > 0)
     return Scaler(mean, np.where(scale > 1e-12 * np.maximum(np.abs(mean), 1.0), scale, 1.0), present)
+
+
+def _joined(parts: Sequence[Floats]) -> Floats:
+    """One after the other; of a single one no copy is made."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _common_step(series: Sequence[Series]) -> int:
@@ -187,18 +195,16 @@ def _longest_run(series: Series) -> int:
     return int(np.max(edges[1::2] - edges[::2], initial=0))
 
 
-def _refuse_unknown(dataset: Dataset, recorded: Mask) -> None:
+def _refuse_unknown(dataset: Dataset, shares: Floats, recorded: int) -> None:
     if not dataset.present.any():
         raise DataError(
             f"{dataset.title}: the source gives none of {', '.join(dataset.names)}: take a network whose features it "
             "gives, or record trades and depth"
         )
-    unknown = ~np.isfinite(dataset.table[recorded])
-    shares = unknown.mean(axis=0)
     for name, share, given in zip(dataset.names, shares, dataset.present, strict=True):
         if given and share > MOST_UNKNOWN:
             raise DataError(
-                f"{dataset.title}: {name} is unknown (NaN) in {share:.1%} of {len(unknown):,} steps, at most "
+                f"{dataset.title}: {name} is unknown (NaN) in {share:.1%} of {recorded:,} steps, at most "
                 f"{MOST_UNKNOWN:.0%}: {share - MOST_UNKNOWN:.1%} too many; record a period with a whole book and "
                 "steady trades, or take longer steps"
             )

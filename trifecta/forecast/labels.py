@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trifecta.forecast.inputs import StepColumns
-from trifecta.forecast.minutes import Floats, Minutes, ranges, rolling, shift
+from trifecta.forecast.minutes import SMALLEST_RANGE, Floats, rolling, shift
 
 Classes = npt.NDArray[np.int64]
 
@@ -43,9 +43,10 @@ class Thresholds(NamedTuple):
 
 def outcomes(steps: StepColumns, horizon: int) -> Outcomes:
     """Of the `horizon` steps that follow each step."""
-    log_range = shift(ranges(Minutes(0, steps.high, steps.low), horizon), -horizon)
-    top = np.maximum(shift(rolling(np.maximum, steps.high, horizon), -horizon), steps.close)
-    bottom = np.minimum(shift(rolling(np.minimum, steps.low, horizon), -horizon), steps.close)
+    high = shift(rolling(np.maximum, steps.high, horizon), -horizon)
+    low = shift(rolling(np.minimum, steps.low, horizon), -horizon)
+    log_range = np.maximum(high - low, SMALLEST_RANGE)
+    top, bottom = np.maximum(high, steps.close), np.minimum(low, steps.close)
     body = shift(steps.close, -horizon) - steps.close
     whole = top - bottom
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -108,6 +108,7 @@ def rolling(extreme: np.ufunc, values: Floats, window: int) -> Floats:
     result, size = values, 1
     while size < window:
         step = min(size, window - size)
-        result = extreme(result, shift(result, step))
-        size += step
+        wider = np.full_like(result, np.nan)
+        wider[step:] = extreme(result[step:], result[:-step])
+        result, size = wider, size + step
     return result
