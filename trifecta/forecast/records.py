@@ -87,7 +87,7 @@ class Event:
 def add(connection: Connection, version: Version, folder: str, status: Status, now_ns: int) -> Record:
     """The new row of a version."""
     manifest, card = version.manifest, version.card
-    reason = "; ".join(card.gate.reasons)[:MAX_REASON]
+    reason = (card.gate.lacking or "; ".join(card.gate.reasons))[:MAX_REASON]
     overall = tuple(score for score in card.scores if score.fold < 0) or card.scores
     connection.execute(
         insert(models).values(
