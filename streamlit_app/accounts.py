@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pandas as pd
 import streamlit as st
-from sqlalchemy import Select, Table, desc, func, select
+from sqlalchemy import Connection, Select, Table, desc, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from streamlit_app.reading import settings
 from trifecta.clock import SystemClock
+from trifecta.decide import exposure
+from trifecta.decide.exposure import Exposure
+from trifecta.decide.portfolio import value
 from trifecta.errors import PermanentError
 from trifecta.trade import performance
 from trifecta.trade.performance import Performance
@@ -139,9 +143,27 @@ def performance_of(portfolio: str) -> Performance:
         LedgerAwayError: the ledger cannot be read, or does not add up.
     """
     terms = settings().trade.reporting_currency, settings().risk.timezone, SystemClock().now_ns()
+    with _adding_up() as connection:
+        return performance.of(connection, portfolio, *terms)
+
+
+@st.cache_data(ttl=FRESH_S, show_spinner=False)
+def exposure_of(portfolio: str) -> Exposure:
+    """What the portfolio is exposed to, as risk measures it; a few seconds old at most.
+
+    Raises:
+        LedgerAwayError: the ledger cannot be read, or does not add up.
+    """
+    with _adding_up() as connection:
+        return exposure.held(connection, portfolio, value(connection, portfolio))
+
+
+@contextmanager
+def _adding_up() -> Iterator[Connection]:
+    """The ledger, whose sums are computed."""
     try:
         with ledger().read() as connection:
-            return performance.of(connection, portfolio, *terms)
+            yield connection
     except (SQLAlchemyError, WarehouseError) as error:
         ledger().close()
         raise LedgerAwayError(f"the ledger cannot be read ({type(error).__name__})") from error

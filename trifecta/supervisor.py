@@ -25,7 +25,7 @@ from rich.live import Live
 from trifecta import bus
 from trifecta.clock import Clock, SystemClock
 from trifecta.errors import PermanentError, TrifectaError
-from trifecta.ops import display, parts, ports, probe, processes, reach
+from trifecta.ops import display, parts, ports, prefect_profile, probe, processes, reach
 from trifecta.ops.child import Child, State
 from trifecta.ops.display import View
 from trifecta.ops.feeds import feeds
@@ -177,6 +177,8 @@ def prepare(settings: Settings, wish: parts.Wish) -> list[str]:
             dashboard=wish.dashboard and parts.installed("streamlit"),
         )
     )
+    if wish.prefect:
+        prefect_profile.write(settings)
     return sorted(running)
 
 

@@ -139,7 +139,8 @@ def _lag() -> None:
         figures.line(figure, found["minute"], found["p50_ms"] + offset, f"{venue} p50", colour)
         figures.line(figure, found["minute"], found["p99_ms"] + offset, f"{venue} p99", colour, dash="dot")
     figures.show(figure, "lag", "Lag of trades by minute and venue")
-    told = ", ".join(f"{venue} {offset:+.0f} ms" for venue, offset in offsets.items())
+    drawn = set(rows["venue"])
+    told = ", ".join(f"{venue} {offset:+.0f} ms" for venue, offset in offsets.items() if venue in drawn)
     st.caption(
         f"From the venue's time of a trade to ours, corrected by the measured clock offset ({told or 'none yet'})."
     )

@@ -146,13 +146,13 @@ def _picture(chosen: Instrument, minutes: int) -> None:
     if books.empty:
         frame.nothing("No valid book yet", "A depth snapshot and the changes behind it make one.")
         return
-    colours = [(0.0, "rgba(0,0,0,0)"), (0.15, "#1F3B73"), (0.5, "#3E7BFA"), (0.8, "#F5A524"), (1.0, "#FFF3D6")]
+    colours = [(0.0, "rgba(31,59,115,0)"), (0.15, "#1F3B73"), (0.5, "#3E7BFA"), (0.8, "#F5A524"), (1.0, "#FFF3D6")]
     sizes = depth_picture(books)
     figure = figures.heat(
         sizes, height=380, unit="base units", colours=colours, top=float(np.nanquantile(sizes.to_numpy(), 0.995)) or 1
     )
     mid = books.apply(lambda row: (row["bid_price"][0] + row["ask_price"][0]) / 2, axis=1)
-    figures.line(figure, books["ts_event"], mid, "mid", "#FFFFFF", width=1.2)
+    figures.line(figure, books["ts_event"], mid, "mid", figures.RED, width=1.2)
     about = f"Sizes in the order book of {chosen.label} by price and time"
     figures.show(figure, f"picture-{chosen.label}-{minutes}", about)
 

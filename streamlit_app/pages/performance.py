@@ -47,7 +47,7 @@ def _totals(portfolio: str) -> None:
         {
             f"Equity, {told.currency}": (figures.number(float(worth.equity)), "cash plus positions at mark"),
             "Earned": (figures.number(float(worth.pnl), "+,.2f"), "realised and unrealised, after fees"),
-            "Fees": (figures.number(float(abs(worth.fees))), "paid to venues so far"),
+            "Fees": (figures.number(float(worth.fees), "+,.2f"), "paid to venues so far, below zero as in the tables"),
             "Maximum drawdown": (figures.number(course.max_drawdown, ".2%"), "from a peak"),
             "Won": (f"{trades.won} of {trades.count}" if trades.count else "–", "closed decisions with a gain"),
             "Profit factor": (figures.number(trades.profit_factor), "all gains over all losses; below 1 it loses"),

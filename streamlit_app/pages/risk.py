@@ -22,6 +22,7 @@ class Use(NamedTuple):
     limit: float
     unit: str
     about: str
+    form: str = ",.2f"
 
     @property
     def share(self) -> float:
@@ -91,7 +92,7 @@ def _limits(portfolio: str) -> None:
         with columns[number % 3].container(border=True):
             st.markdown(f"**{use.name}**", help=use.about)
             st.progress(use.share)
-            st.caption(f"{use.used:,.2f} of {use.limit:,.2f} {use.unit} · {use.share:.0%}")
+            st.caption(f"{use.used:{use.form}} of {use.limit:{use.form}} {use.unit} · {use.share:.0%}")
 
 
 def _uses(portfolio: str) -> Iterator[Use]:
@@ -103,13 +104,28 @@ def _uses(portfolio: str) -> Iterator[Use]:
     lost = max(float(day["day_start_equity"]) - float(now["equity"]), 0.0)
     peak = max(float(day["peak_equity"]), float(now["equity"]))
     yield Use("Loss today", lost, float(limits.daily_loss), currency, f"the day begins at midnight {limits.timezone}")
-    yield Use("Trades today", float(day["day_trades"]), float(limits.daily_trades), "trades", "")
-    yield Use("Losses in a row", float(day["loss_streak"]), float(limits.loss_streak), "losses", "then a cooldown")
+    yield Use("Trades today", float(day["day_trades"]), float(limits.daily_trades), "trades", "", ",.0f")
+    streak = float(day["loss_streak"])
+    yield Use("Losses in a row", streak, float(limits.loss_streak), "losses", "then a cooldown", ",.0f")
     drawn = 1 - float(now["equity"]) / peak if peak else 0.0
     yield Use("Drawdown", 100 * drawn, 100 * float(limits.drawdown_share), "%", "from the peak; beyond it, a halt")
-    held = float(now["positions"]) / float(now["equity"]) if float(now["equity"]) else 0.0
-    yield Use("In positions", 100 * held, 100 * float(limits.venue_share), "%", "of equity, over all venues")
-    yield Use("Cooldown", _cooldown_s(day["cooldown_until"]), limits.cooldown_s, "s left", "ends by itself")
+    yield Use("Cooldown", _cooldown_s(day["cooldown_until"]), limits.cooldown_s, "s left", "ends by itself", ",.0f")
+    yield from _held(portfolio, float(now["equity"]))
+
+
+def _held(portfolio: str, equity: float) -> Iterator[Use]:
+    """The largest of each kind that a share of equity bounds."""
+    limits, held = settings().risk, accounts.exposure_of(portfolio)
+    bounded = (
+        ("Position", held.positions, limits.position_share),
+        ("Asset", held.assets, limits.asset_share),
+        ("Venue", held.venues, limits.venue_share),
+    )
+    for name, amounts, most in bounded:
+        largest = max(amounts, key=amounts.__getitem__, default="nothing")
+        used = float(amounts.get(largest, 0)) / equity if equity > 0 else 0.0
+        about = f"the largest now: {largest}; long and short count alike"
+        yield Use(f"{name}, of equity", 100 * used, 100 * float(most), "%", about)
 
 
 def _cooldown_s(until: object) -> float:

@@ -94,6 +94,12 @@ def test_what_an_earlier_run_left_behind_is_ended(settings: Settings, orphan: su
     assert orphan.poll() is not None
 
 
+def test_prefects_own_commands_reach_the_server_of_this_system(settings: Settings) -> None:
+    supervisor.prepare(settings, parts.Wish())
+    profile = (settings.data_dir / "prefect" / "profiles.toml").read_text()
+    assert f'PREFECT_API_URL = "http://127.0.0.1:{settings.prefect_port}/api"' in profile
+
+
 def test_a_second_system_on_the_same_data_is_refused(settings: Settings, orphan: subprocess.Popen[bytes]) -> None:
     processes.remember(settings.run_dir, supervisor.NAME, orphan.pid)
     with pytest.raises(PermanentError, match=f"process {orphan.pid}.*trifecta down"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -45,7 +45,7 @@ _CASH = select(balances.c.amount).where(
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """Amounts in the reporting currency, of what the proposal touches: long and short count alike."""
+    """Amounts in the reporting currency: long and short count alike."""
 
     positions: Mapping[str, Decimal]  # by "asset at venue"
     assets: Mapping[str, Decimal]
@@ -53,25 +53,36 @@ class Exposure:
 
 
 def measure(connection: Connection, portfolio: str, drafts: Sequence[Draft], valuation: Valuation) -> Exposure:
-    """Positions at mark, what living orders have left, and the drafts, each at its full size."""
+    """Positions at mark, what living orders have left, and the drafts, each at its full size: of what drafts touch."""
+    amounts = _amounts(connection, portfolio, valuation)
+    for draft in drafts:
+        if not draft.reduces:
+            amounts[draft.terms.venue, draft.terms.base] += valuation.convert(draft.notional, draft.terms.quote)
+    return _sums(amounts, {(draft.terms.venue, draft.terms.base) for draft in drafts})
+
+
+def held(connection: Connection, portfolio: str, valuation: Valuation) -> Exposure:
+    """Every position at mark, and what living orders have left."""
+    amounts = _amounts(connection, portfolio, valuation)
+    return _sums(amounts, set(amounts))
+
+
+def _amounts(connection: Connection, portfolio: str, valuation: Valuation) -> dict[tuple[str, str], Decimal]:
+    """By (venue, asset)."""
     amounts: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
     net: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
     for position in valuation.positions:
         net[position.venue, position.base] += valuation.convert(position.value, position.quote)
-    for place, held in net.items():
-        amounts[place] += abs(held)
+    for place, value in net.items():
+        amounts[place] += abs(value)
     for row in _living(connection, portfolio):
         if not row.reduces:
             left = share(row.notional, row.qty - row.filled_qty, row.qty)
             amounts[row.venue, row.base] += valuation.convert(left, row.quote)
-    for draft in drafts:
-        if not draft.reduces:
-            amounts[draft.terms.venue, draft.terms.base] += valuation.convert(draft.notional, draft.terms.quote)
-    return _sums(amounts, drafts)
+    return amounts
 
 
-def _sums(amounts: Mapping[tuple[str, str], Decimal], drafts: Iterable[Draft]) -> Exposure:
-    places = {(draft.terms.venue, draft.terms.base) for draft in drafts}
+def _sums(amounts: Mapping[tuple[str, str], Decimal], places: Collection[tuple[str, str]]) -> Exposure:
     return Exposure(
         positions={f"{asset} at {venue}": amounts[venue, asset] for venue, asset in sorted(places)},
         assets={

@@ -44,7 +44,8 @@ def feeds_table(feeds: tuple[Feed, ...]) -> Table:
     """One line a source."""
     table = Table(box=None, pad_edge=False, title_justify="left")
     for column in ("feed", "state", "frames", "per s", "reconnects", "open gaps", "quarantined"):
-        table.add_column(column, justify="left" if column in ("feed", "state") else "right")
+        words = column in ("feed", "state")
+        table.add_column(column, justify="left" if words else "right", no_wrap=words)
     for feed in feeds:
         state, style = _feed_state(feed)
         numbers = ("frames", "frames_per_s", "reconnects", "gaps_open", "quarantined")

@@ -10,7 +10,8 @@ import msgspec
 from trifecta.clock import NS_PER_S, Clock
 from trifecta.settings import Settings
 
-HEARTBEAT_STALE_S = 5.0
+HEARTBEAT_STALE_S = 15.0
+"""Sockets report each second, feeds that are asked each few seconds."""
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from trifecta.clock import Clock
 from trifecta.emulator.config import EmulatorError
 from trifecta.emulator.contracts import contracts
-from trifecta.ops import parts, warm
+from trifecta.ops import parts, prefect_profile, warm
 from trifecta.settings import Market, Settings
 from warehouse import Lake
 
@@ -77,7 +76,7 @@ def initialise(settings: Settings, folder: Path, clock: Clock) -> Iterator[str]:
     yield _written(folder / ".env", example.read_text() if example.exists() else ENV)
     Lake(settings.lake).create_all()
     yield f"lake: {settings.lake}"
-    yield f"Prefect profile: {_prefect_profile(settings)}"
+    yield f"Prefect profile: {prefect_profile.write(settings)}"
     yield _bytecode(settings)
     began_s = clock.monotonic_s()
     warm.compile_all(clock)
@@ -101,22 +100,3 @@ def _written(path: Path, text: str) -> str:
         return f"kept {path.name}"
     path.write_text(text)
     return f"wrote {path.name}"
-
-
-def _prefect_profile(settings: Settings) -> Path:
-    """The profile that `PREFECT_HOME=data/prefect prefect ...` uses: the server and database of this data folder."""
-    variables = {name: value for name, value in parts.prefect_environment(settings).items() if _is_setting(name)}
-    path = settings.data_dir / "prefect" / "profiles.toml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [
-        'active = "trifecta"',
-        "",
-        "[profiles.trifecta]",
-        *(f'{name} = "{value}"' for name, value in variables.items()),
-    ]
-    path.write_text("\n".join([*lines, ""]))
-    return path
-
-
-def _is_setting(name: str) -> bool:
-    return re.fullmatch(r"PREFECT_[A-Z_]+", name) is not None and name != "PREFECT_HOME"
