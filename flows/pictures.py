@@ -41,15 +41,15 @@ def performance(told: list[Performance]) -> str:
 
 
 def _portfolio(told: Performance) -> str:
-    figures = tearsheet.summary(told)
-    tables = [figures | {"": told.portfolio}], tearsheet.rows((*told.engines, *told.venues)), tearsheet.rows(told.days)
+    figures = [{"figure": name, "value": shown} for name, shown in tearsheet.summary(told).items()]
+    tables = figures, tearsheet.rows((*told.engines, *told.venues)), tearsheet.rows(told.days)
     return "\n\n".join(
         (
             f"## {told.portfolio}, {told.currency}",
             *(f"**{mark}**" for mark in told.labels),
             *(_table(rows) for rows in tables if rows),
             f"Sharpe and Sortino: {told.course.ratios.told}.",
-            *(_image(title, figure) for title, figure in tearsheet.figures(told)),
+            *(f"**{title}**\n\n{_image(title, figure)}" for title, figure in tearsheet.figures(told)),
         )
     )
 

@@ -96,8 +96,19 @@ def newest_of(table: Table, portfolio: str, *, order: str, most: int = MOST_ROWS
     return rows(select(table).where(table.c.portfolio == portfolio).order_by(desc(table.c[order])).limit(most))
 
 
-def trades_of(portfolio: str) -> pd.DataFrame:
-    """Decisions with what they earned, newest first; pnl is empty while something of them is open."""
+def closed_of(portfolio: str) -> pd.DataFrame:
+    """What closed decisions earned, the newest first."""
+    own = select(outcomes.c.closed_at, outcomes.c.pnl).join(decisions, decisions.c.id == outcomes.c.decision_id)
+    newest = own.where(decisions.c.portfolio == portfolio).order_by(desc(outcomes.c.closed_at))
+    return rows(newest.limit(MOST_ROWS))
+
+
+def trades_of(portfolio: str, *, approved: bool = False) -> pd.DataFrame:
+    """Decisions with what they earned, newest first; pnl is empty while something of them is open.
+
+    Args:
+        approved: leaves out what was refused or skipped.
+    """
     asked = (
         select(
             decisions.c.ts_ns,
@@ -119,7 +130,7 @@ def trades_of(portfolio: str) -> pd.DataFrame:
         .order_by(desc(decisions.c.ts_ns))
         .limit(MOST_ROWS)
     )
-    return rows(asked)
+    return rows(asked.where(decisions.c.verdict == "approved") if approved else asked)
 
 
 def behind(decision: str) -> dict[str, pd.DataFrame]:

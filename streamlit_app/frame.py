@@ -23,6 +23,8 @@ _STYLE = """<style>
 [data-testid="stMetricValue"] {font-variant-numeric: tabular-nums; font-size: 1.3rem;}
 [data-testid="stMetric"] {min-width: 7.2rem;}
 .stTextArea textarea {font-family: "Source Code Pro", monospace; font-size: .86rem;}
+/* What is being renewed stays as it is; only what takes long fades */
+.stElementContainer[data-stale="true"] {transition: opacity 1s ease-in 2s !important;}
 .simulated {background: repeating-linear-gradient(135deg, #F5C13E, #F5C13E 12px, #EDB526 12px, #EDB526 24px);
   color: #1B1600; border-radius: .6rem; padding: .35rem .9rem; font-size: .85rem;}
 @media (max-width: 640px) {

@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit_app import accounts, figures, frame
 from trifecta.trade.performance import Group
 
+SHOWN = ("All", "Traded")
 FEWEST_BARS = 20
 """Room for so many, that a first bar is not a wall."""
 _TIME = st.column_config.DatetimeColumn("time, UTC", format="MMM D HH:mm:ss")
@@ -114,7 +115,7 @@ _GROUPS = {
 @st.fragment(run_every=frame.CHART_S)
 def _outcomes(portfolio: str) -> None:
     st.subheader("Gains and losses")
-    closed = accounts.trades_of(portfolio).dropna(subset=["pnl"])
+    closed = accounts.closed_of(portfolio)
     if closed.empty:
         frame.nothing("No decision is closed yet", "Gains and losses appear here as they are booked.")
         return
@@ -132,7 +133,8 @@ def _outcomes(portfolio: str) -> None:
 @st.fragment(run_every=frame.CHART_S)
 def _trades(portfolio: str) -> None:
     st.subheader("Decisions")
-    found = accounts.trades_of(portfolio)
+    shown = st.segmented_control("Show", SHOWN, default=SHOWN[0], required=True, label_visibility="collapsed")
+    found = accounts.trades_of(portfolio, approved=shown == SHOWN[1])
     if found.empty:
         frame.nothing("No decision yet", "Execute an opportunity, and what it was decided on and brought appears here.")
         return
