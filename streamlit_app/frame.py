@@ -121,8 +121,14 @@ def trouble(answer: dict[str, Any]) -> bool:
     if "error" not in answer:
         return False
     icon = ":material/cloud_off:" if answer["error"] == "unreachable" else ":material/hourglass_top:"
-    st.info(str(answer.get("reason", answer["error"])), icon=icon)
+    st.info("  \n".join((str(answer.get("reason", answer["error"])), _REMEDIES.get(answer["error"], ""))), icon=icon)
     return True
+
+
+_REMEDIES = {
+    "unreachable": "`trifecta status` tells what runs, `trifecta up` starts it. What is recorded stays readable here.",
+    "stale": "Nothing newer is recorded: `trifecta status` says what keeps each feed. It comes back by itself.",
+}
 
 
 def nothing(what: str, next_step: str) -> None:

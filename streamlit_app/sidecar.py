@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+from time import monotonic
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
@@ -12,6 +13,8 @@ from urllib.request import Request, urlopen
 from trifecta.settings import Settings
 
 TIMEOUT_S = 2.0
+PAUSE_S = 3.0
+"""A sidecar that let a question time out is not asked for so long: a page asks many, and must not wait for each."""
 
 
 class Sidecar:
@@ -23,9 +26,13 @@ class Sidecar:
         self._base = f"{scheme}://{host}:{settings.api_port}"
         self._token = settings.api_token.get_secret_value()
         self._tls = ssl.create_default_context(cafile=str(settings.api_tls_cert)) if settings.api_tls_cert else None
+        self._timed_out: dict[str, Any] = {}
+        self._asked_again_s = 0.0
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
         """The answer as it is; `{"error", "reason"}` where there is none to be had."""
+        if monotonic() < self._asked_again_s:
+            return self._timed_out
         return self._ask("GET", f"{path}?{urlencode(query)}" if query else path)
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -44,7 +51,10 @@ class Sidecar:
             with error:
                 return _refusal(error)
         except (URLError, TimeoutError, ValueError) as error:
-            return {"error": "unreachable", "reason": f"the sidecar at {self._base} does not answer: {error}"}
+            told = {"error": "unreachable", "reason": f"the sidecar at {self._base} does not answer: {error}"}
+            if isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError):
+                self._timed_out, self._asked_again_s = told, monotonic() + PAUSE_S
+            return told
 
 
 def _refusal(error: HTTPError) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,23 @@ def test_says_where_the_sidecar_should_be_when_it_does_not_answer(page: Page) ->
     found = page("pages/overview.py", port=1)
     assert not found.exception
     assert "http://127.0.0.1:1 does not answer" in found.info[0].value
+
+
+def test_a_sidecar_that_hangs_is_waited_for_once_and_not_by_each_question(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamlit_app.sidecar.monotonic", lambda: 1.0)
+    asked = []
+    with ExitStack() as held:
+        hangs = held.enter_context(socket.create_server(("127.0.0.1", 0)))
+        found = page("pages/overview.py", port=hangs.getsockname()[1])
+        hangs.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                asked.append(held.enter_context(hangs.accept()[0]))
+    assert len(asked) == 1
+    assert not found.exception
+    assert any("timed out" in info.value and "trifecta up" in info.value for info in found.info)
 
 
 @pytest.mark.parametrize("name", PAGES)

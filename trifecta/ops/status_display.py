@@ -19,6 +19,7 @@ from trifecta.trade.report import Report
 
 REFRESH_S = 1.0
 COUNT_S = 15.0
+MOST_REASONS = 3
 
 
 def follow(settings: Settings, clock: Clock, console: Console) -> Status:
@@ -86,5 +87,7 @@ def _lake(status: Status) -> Table:
 
 def _sidecar(health: dict[str, Any]) -> str:
     """The sidecar's state and why, in a line."""
-    reasons = "; ".join(health.get("reasons", [])) or health.get("url", "")
+    known = health.get("reasons", [])
+    more = [f"{len(known) - MOST_REASONS} more"] if len(known) > MOST_REASONS else []
+    reasons = "; ".join([*known[:MOST_REASONS], *more]) or health.get("url", "")
     return f"sidecar: {health.get('status', 'no answer')}" + (f" · {reasons}" if reasons else "")
