@@ -60,18 +60,23 @@ def line(figure: go.Figure, times: pd.Series, values: pd.Series, name: str, colo
 
 
 def band(figure: go.Figure, times: pd.Series, low: pd.Series, high: pd.Series, name: str, colour: str) -> None:
-    """Adds the area between two lines."""
-    figure.add_scatter(x=times, y=high, mode="lines", line_width=0, showlegend=False, hoverinfo="skip")
-    figure.add_scatter(
-        x=times,
-        y=low,
-        mode="lines",
-        line_width=0,
-        fill="tonexty",
-        fillcolor=_faint(colour),
-        name=name,
-        hoverinfo="skip",
-    )
+    """Adds the area between two lines, where both are known: an area for each run of known values."""
+    known = low.notna() & high.notna()
+    runs = [run for _, run in known[known].groupby((~known).cumsum()[known])]
+    for number, run in enumerate(runs):
+        places = [*run.index, *run.index[::-1]]
+        figure.add_scatter(
+            x=times.loc[places],
+            y=pd.concat([high.loc[run.index], low.loc[run.index[::-1]]]),
+            mode="lines",
+            line_width=0,
+            fill="toself",
+            fillcolor=_faint(colour),
+            name=name,
+            legendgroup=name,
+            showlegend=number == 0,
+            hoverinfo="skip",
+        )
 
 
 def heat(
