@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tests.forecast import tiny_direction
 from tests.serve.sidecar import client_of
 from tests.serve.test_champions import FIRST, SECOND, Shelf, range_of, shelf, sidecar
+from trifecta.forecast import registry
 from trifecta.serve.front import Front
 
 __all__ = ["shelf", "sidecar"]
@@ -23,6 +25,21 @@ async def test_a_promoted_version_serves_at_once_and_a_rollback_brings_back_the_
         assert back.json()["version"] == first
         assert "it was not" in back.json()["reason"]
     assert (await range_of(sidecar))["model_version"] == first
+
+
+async def test_a_direction_is_rolled_back_by_naming_its_target(shelf: Shelf, sidecar: Front) -> None:
+    versions = []
+    for shares in ((0.2, 0.2, 0.6), (0.6, 0.2, 0.2)):
+        written = tiny_direction.version(shelf.data_dir / "models", shares)
+        versions.append(registry.register(shelf.ledger, shelf.data_dir, written, 1).version)
+        shelf.promote(versions[-1])
+    of = {"venue": "sim_mt5_law", "symbol": "EURUSD", "horizon_s": 3600, "reason": "it was not"}
+    async with client_of(sidecar) as client:
+        of_range = await client.post("/model/rollback", json=of)
+        back = await client.post("/model/rollback", json={**of, "target": "direction"})
+    assert of_range.status_code == 409
+    assert "range of sim_mt5_law EURUSD over 3600 s has no champion" in of_range.json()["reason"]
+    assert back.json()["version"] == versions[0]
 
 
 async def test_what_may_not_serve_is_refused_with_the_reason(sidecar: Front) -> None:

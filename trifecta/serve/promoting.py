@@ -12,6 +12,7 @@ from trifecta.clock import Clock
 from trifecta.forecast import registry
 from trifecta.forecast.folders import VersionError
 from trifecta.forecast.records import Key, Record, RegistryError
+from trifecta.forecast.targets import Target
 from trifecta.serve.champions import Champions
 from trifecta.serve.ledgers import in_ledger
 from trifecta.serve.model_replies import ModelVersion, model_version
@@ -36,6 +37,7 @@ class Rollback(BaseModel, extra="forbid"):
     venue: _Name
     symbol: _Name
     horizon_s: int = Field(ge=60, le=86_400)
+    target: Target = Target.RANGE
     reason: _Why
 
 
@@ -55,7 +57,7 @@ class Promoting:
         )
 
     async def rollback(self, asked: Rollback) -> ModelVersion:
-        key = Key(asked.venue, asked.symbol, asked.horizon_s)
+        key = Key(asked.venue, asked.symbol, asked.horizon_s, asked.target)
         return await self._ask(
             lambda: registry.rollback(self._ledger, self._data_dir, key, self._clock.now_ns(), reason=asked.reason)
         )
