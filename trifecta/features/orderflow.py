@@ -73,15 +73,15 @@ FLOW = np.dtype(
 )
 """One closed second of one instrument; the columns are those of `market.events.OrderFlow`."""
 
-# Columns of a bucket's integers and floats, and of what the kernel tells of a window.
-_BUY, _SELL, _TRADES, _BUYS, _ROWS, _FIRST = range(6)
+# Columns of a bucket's integers, rows of its floats, and what the kernel tells of a window.
+_BUY, _SELL, _TRADES, _BUYS, _ROWS, _FIRST, _FIRST_BIG = range(7)
 _SIGNED, _WEIGHT, _NOTIONAL = range(3)
 _POSITION, _TRADE_ID, _TS_EVENT, _COUNT, _PRICE, _QTY, _SIDE = (
     (TRADE.names or ()).index(name) for name in ("position", "trade_id", "ts_event", "count", "price", "qty", "side")
 )
 # Where each begins in a row of TOP.
 _VALID, _BID_PRICE, _BID_QTY, _ASK_PRICE, _ASK_QTY = 2, 3, 3 + LEVELS, 3 + 2 * LEVELS, 3 + 3 * LEVELS
-_OPEN_END, _SLOT, _SEEN, _NEXT_ID, _HIGH, _LOW, _LAST = range(7)
+_OPEN_END, _SLOT, _SEEN, _NEXT_ID, _HIGH, _LOW, _LAST, _BIG_FROM, _BIGS = range(9)
 _LARGE_ROWS, _OUT_HIGH, _OUT_LOW, _OUT_LAST, _OUT_INTS = 5, 6, 7, 8, 9
 
 
@@ -91,11 +91,12 @@ class OrderFlowWindow:
     def __init__(self, instrument: Instrument, open_end: int) -> None:
         """Starts empty in the second that ends at `open_end` (ns)."""
         self._instrument = instrument
-        self._state = np.array([open_end, 0, 0, _FIRST_ID, 0, 0, 0], np.int64)
-        self._ints = np.zeros((WINDOW_S, 6), np.int64)
-        self._floats = np.zeros((WINDOW_S, 3), np.float64)
+        self._state = np.array([open_end, 0, 0, _FIRST_ID, 0, 0, 0, 0, 0], np.int64)
+        self._ints = np.zeros((WINDOW_S, 7), np.int64)
+        self._floats = np.zeros((3, 2 * WINDOW_S), np.float64)  # each bucket twice: the window lies in one piece
         self._totals = np.zeros(_FIRST, np.int64)  # of the closed seconds of the window
-        self._lots = np.zeros(0, np.int64)  # sizes of the window's trades, for the large ones
+        self._lots = np.zeros(0, np.int64)  # sizes of the window's trades
+        self._bigs = np.zeros(0, np.int64)  # those of them that may be large
 
     def advance(self, trades: Events, seconds: Seconds, tops: Events, complete: Flags) -> Events:
         """FLOW rows of the seconds that closed.
@@ -108,17 +109,21 @@ class OrderFlowWindow:
         """
         if not len(trades) and not len(seconds.ends):
             return np.empty(0, FLOW)
-        lots = np.empty(len(self._lots) + len(trades), np.int64)
-        lots[: len(self._lots)] = self._lots
+        lots, bigs = (np.empty(len(self._lots) + len(trades), np.int64) for _ in range(2))
+        lots[: len(self._lots)], bigs[: len(self._bigs)] = self._lots, self._bigs
         first = int(self._state[_SEEN]) - len(self._lots)
         ints = np.zeros((len(seconds.ends), _OUT_INTS), np.int64)
         floats = np.zeros((len(seconds.ends), 3))
         held = _advance(
-            self._state, self._ints, self._floats, self._totals, _DECAY, _POWERS, integers(trades), lots,
+            self._state, self._ints, self._floats, self._totals, _DECAY, _POWERS, integers(trades), lots, bigs,
             len(self._lots), first, seconds.positions, seconds.ends, seconds.open_end, ints, floats,
         )  # fmt: skip
-        oldest = int(self._ints[(self._state[_SLOT] + 1) % WINDOW_S, _FIRST])
-        self._lots = lots[max(oldest - first, 0) : held]
+        oldest = self._ints[(self._state[_SLOT] + 1) % WINDOW_S]
+        self._lots = lots[max(int(oldest[_FIRST]) - first, 0) : held]
+        behind = int(oldest[_FIRST_BIG])
+        self._bigs = bigs[behind : self._state[_BIGS]]
+        self._ints[:, _FIRST_BIG] -= behind
+        self._state[_BIGS] -= behind
         if not len(seconds.ends):
             return np.empty(0, FLOW)
         return self._rows(ints, floats, seconds, tops, complete)
@@ -139,7 +144,7 @@ class OrderFlowWindow:
         return rows
 
 
-_DECAY = np.exp(-np.arange(WINDOW_S) / DECAY_S)
+_DECAY = np.exp(-np.arange(WINDOW_S)[::-1] / DECAY_S)  # oldest first
 _POWERS = np.arange(1 << 16, dtype=np.float64) ** QTY_POWER  # of the sizes that most trades have: looked up
 
 
@@ -199,6 +204,7 @@ def _advance(  # type: ignore[no-untyped-def]
     powers,
     trades,
     lots,
+    bigs,
     held,
     first,
     positions,
@@ -213,23 +219,25 @@ def _advance(  # type: ignore[no-untyped-def]
     """
     row = 0
     for close in range(len(ends)):
-        row, held = _add(state, ints, floats, powers, trades, row, positions[close], lots, held)
-        _sum(state, ints, floats, totals, decay, lots, first, close, out_ints, out_floats)
+        row, held = _add(state, ints, floats, powers, trades, row, positions[close], lots, bigs, held)
+        _sum(state, ints, floats, totals, decay, close, out_ints, out_floats)
+        out_ints[close, _LARGE_ROWS] = _large(state, ints, totals, lots, bigs, first)
         _open(state, ints, floats, totals, ends[close + 1] if close + 1 < len(ends) else open_end)
-    _, held = _add(state, ints, floats, powers, trades, row, _NEVER, lots, held)
+    _, held = _add(state, ints, floats, powers, trades, row, _NEVER, lots, bigs, held)
     return held
 
 
 @numba.njit(cache=True)
-def _add(state, ints, floats, powers, trades, row, before, lots, held):  # type: ignore[no-untyped-def]
-    """Adds trades from `row` up to position `before` to the open bucket and their sizes to `lots`.
+def _add(state, ints, floats, powers, trades, row, before, lots, bigs, held):  # type: ignore[no-untyped-def]
+    """Adds trades from `row` up to position `before` to the open bucket and their sizes to `lots` and `bigs`.
 
     A trade that comes behind a later id is left out. Returns (next row, sizes held).
     """
     slot, open_end, next_id, seen = state[_SLOT], state[_OPEN_END], state[_NEXT_ID], held
     high, low, last = state[_HIGH], state[_LOW], state[_LAST]
     buy, sell, count, buys = ints[slot, _BUY], ints[slot, _SELL], ints[slot, _TRADES], ints[slot, _BUYS]
-    signed, weights, notional = floats[slot, _SIGNED], floats[slot, _WEIGHT], floats[slot, _NOTIONAL]
+    signed, weights, notional = floats[_SIGNED, slot], floats[_WEIGHT, slot], floats[_NOTIONAL, slot]
+    big_from, big = state[_BIG_FROM], state[_BIGS]
     while row < len(trades) and trades[row, _POSITION] < before:  # by both indexes: a view of each row costs a third
         at = row
         row += 1
@@ -239,7 +247,7 @@ def _add(state, ints, floats, powers, trades, row, before, lots, held):  # type:
             continue
         next_id = trade_id + prints
         qty, last = trades[at, _QTY], trades[at, _PRICE]
-        weight = _power(powers, qty) * _faded((open_end - trades[at, _TS_EVENT]) / 1e9)
+        weight = _power(powers, qty) * _faded(open_end - trades[at, _TS_EVENT])
         if trades[at, _SIDE] > 0:
             buy += qty
             buys += prints
@@ -254,9 +262,14 @@ def _add(state, ints, floats, powers, trades, row, before, lots, held):  # type:
         low = last if low == 0 else min(low, last)
         lots[held] = qty
         held += 1
+        if qty >= big_from:
+            bigs[big] = qty
+            big += 1
     ints[slot, _BUY], ints[slot, _SELL], ints[slot, _TRADES], ints[slot, _BUYS] = buy, sell, count, buys
-    floats[slot, _SIGNED], floats[slot, _WEIGHT], floats[slot, _NOTIONAL] = signed, weights, notional
+    for twin in (slot, slot + WINDOW_S):
+        floats[_SIGNED, twin], floats[_WEIGHT, twin], floats[_NOTIONAL, twin] = signed, weights, notional
     ints[slot, _ROWS] += held - seen
+    state[_BIGS] = big
     state[_SEEN] += held - seen
     state[_NEXT_ID], state[_HIGH], state[_LOW], state[_LAST] = next_id, high, low, last
     return row, held
@@ -277,48 +290,89 @@ def _large_power(qty):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _faded(age_s):  # type: ignore[no-untyped-def]
+def _faded(age_ns):  # type: ignore[no-untyped-def]
     """exp(-age / 30 s) of an age within the second: its series up to the 7th power is exact to the last bit or two."""
-    x = max(min(age_s, 1.0), 0.0) * (-1 / DECAY_S)
+    x = max(min(age_ns, _SECOND), 0) * (-1e-9 / DECAY_S)
     return 1 + x * (1 + x * (1 / 2 + x * (1 / 6 + x * (1 / 24 + x * (1 / 120 + x * (1 / 720 + x * (1 / 5040)))))))
 
 
 @numba.njit(cache=True)
-def _sum(state, ints, floats, totals, decay, lots, first, close, out_ints, out_floats):  # type: ignore[no-untyped-def]
+def _sum(state, ints, floats, totals, decay, close, out_ints, out_floats):  # type: ignore[no-untyped-def]
     slot = state[_SLOT]
     for column in range(_FIRST):
         totals[column] += ints[slot, column]
         out_ints[close, column] = totals[column]
-    # Oldest first: from the bucket behind the open one around to it.
-    signed = weight = notional = 0.0
-    for bucket in range(slot + 1, WINDOW_S):
-        fade = decay[slot - bucket + WINDOW_S]
-        signed += floats[bucket, _SIGNED] * fade
-        weight += floats[bucket, _WEIGHT] * fade
-        notional += floats[bucket, _NOTIONAL]
-    for bucket in range(slot + 1):
-        fade = decay[slot - bucket]
-        signed += floats[bucket, _SIGNED] * fade
-        weight += floats[bucket, _WEIGHT] * fade
-        notional += floats[bucket, _NOTIONAL]
-    out_floats[close, _SIGNED], out_floats[close, _WEIGHT], out_floats[close, _NOTIONAL] = signed, weight, notional
     for column, field in enumerate((_HIGH, _LOW, _LAST)):
         out_ints[close, _OUT_HIGH + column] = state[field]
-    oldest = ints[(slot + 1) % WINDOW_S, _FIRST] - first
-    out_ints[close, _LARGE_ROWS] = _large(lots[max(oldest, 0) : state[_SEEN] - first], totals[_BUY] + totals[_SELL])
+    # Oldest first, every fourth by itself: one sum alone would wait for each of its additions.
+    signed = weight = notional = (0.0, 0.0, 0.0, 0.0)
+    for age in range(0, WINDOW_S, 4):
+        signed = _four(signed, floats[_SIGNED], slot + 1 + age, decay, age)
+        weight = _four(weight, floats[_WEIGHT], slot + 1 + age, decay, age)
+        notional = _four(notional, floats[_NOTIONAL], slot + 1 + age, _ONES, age)
+    out_floats[close, _SIGNED], out_floats[close, _WEIGHT] = _total(signed), _total(weight)
+    out_floats[close, _NOTIONAL] = _total(notional)
+
+
+_ONES = np.ones(WINDOW_S)
 
 
 @numba.njit(cache=True)
-def _large(lots, total):  # type: ignore[no-untyped-def]
-    """How many of `lots` are above 3 x total / len(lots), without leaving the integers."""
-    if len(lots) == 0:
+def _four(sums, parts, at, factors, age):  # type: ignore[no-untyped-def]
+    """`sums` and the next four parts, each with its factor."""
+    return (
+        sums[0] + parts[at] * factors[age],
+        sums[1] + parts[at + 1] * factors[age + 1],
+        sums[2] + parts[at + 2] * factors[age + 2],
+        sums[3] + parts[at + 3] * factors[age + 3],
+    )
+
+
+@numba.njit(cache=True)
+def _total(sums):  # type: ignore[no-untyped-def]
+    return (sums[0] + sums[1]) + (sums[2] + sums[3])
+
+
+@numba.njit(cache=True)
+def _large(state, ints, totals, lots, bigs, first):  # type: ignore[no-untyped-def]
+    """How many trades of the window are above 3 x its mean size, without leaving the integers.
+
+    Looked for among those that are at least half as large as what was large once, which are few.
+    """
+    rows = totals[_ROWS]
+    if rows == 0:
         return 0
-    limit = LARGE * total // len(lots)
+    limit = LARGE * (totals[_BUY] + totals[_SELL]) // rows
+    if not state[_BIG_FROM] <= limit + 1 <= 8 * state[_BIG_FROM]:
+        state[_BIG_FROM] = max((limit + 1) // 2, 1)
+        _choose(state, ints, lots, bigs, first)
+    oldest = ints[state[_SLOT] + 1 if state[_SLOT] + 1 < WINDOW_S else 0, _FIRST_BIG]
+    return _above(bigs[oldest : state[_BIGS]], limit)
+
+
+@numba.njit(cache=True)
+def _above(lots, limit):  # type: ignore[no-untyped-def]
     large = 0
     for row in range(len(lots)):  # this form, and not `for qty in lots`, compiles to vector instructions
         if lots[row] > limit:
             large += 1
     return large
+
+
+@numba.njit(cache=True)
+def _choose(state, ints, lots, bigs, first):  # type: ignore[no-untyped-def]
+    """Those of `lots` that may be large, anew, bucket by bucket from the oldest on."""
+    big = 0
+    for step in range(1, WINDOW_S + 1):
+        slot = (state[_SLOT] + step) % WINDOW_S
+        stop = ints[(slot + 1) % WINDOW_S, _FIRST] if step < WINDOW_S else state[_SEEN]
+        start = ints[slot, _FIRST]
+        ints[slot, _FIRST_BIG] = big
+        for row in range(max(start - first, 0), stop - first):
+            if lots[row] >= state[_BIG_FROM]:
+                bigs[big] = lots[row]
+                big += 1
+    state[_BIGS] = big
 
 
 @numba.njit(cache=True)
@@ -332,6 +386,6 @@ def _open(state, ints, floats, totals, open_end):  # type: ignore[no-untyped-def
             totals[column] -= ints[slot, column]
             ints[slot, column] = 0
         for column in range(3):
-            floats[slot, column] = 0.0
-        ints[slot, _FIRST] = state[_SEEN]
+            floats[column, slot] = floats[column, slot + WINDOW_S] = 0.0
+        ints[slot, _FIRST], ints[slot, _FIRST_BIG] = state[_SEEN], state[_BIGS]
     state[_OPEN_END], state[_HIGH], state[_LOW] = open_end, 0, 0
