@@ -19,7 +19,7 @@ from warehouse.relations import quoted
 REFRESH_S = 1.0
 SINCE_S = 5.0
 THREADS = 2
-MEMORY = "1GB"
+MEMORY = "512MB"
 PUBLISHED = "published"
 NS_PER_S = 1_000_000_000
 # Days are folders: naming them keeps the rest of the lake shut
@@ -57,9 +57,8 @@ class Reader:
     def __init__(self, lake: warehouse.Lake, published: Path) -> None:
         self._lake = lake
         self._published, self._attached = published, 0
-        self._connection = warehouse.session(lake)
+        self._connection = warehouse.session(lake, memory=MEMORY)
         self._connection.execute(f"set threads = {THREADS}")
-        self._connection.execute(f"set memory_limit = {quoted(MEMORY)}")
         self._lock = threading.Lock()
         self._refreshed_s = monotonic()
 

@@ -50,15 +50,19 @@ create macro raw.later(ts, seconds) as make_timestamp_ns(try(epoch_ns(ts) + seco
 """
 
 
-def session(lake: Lake, *, sandbox: bool = False, ledger: Ledger | None = None) -> duckdb.DuckDBPyConnection:
+def session(
+    lake: Lake, *, sandbox: bool = False, ledger: Ledger | None = None, memory: str = ""
+) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with a view for each table and mart of the lake as it is now; times are UTC.
 
     Args:
         sandbox: for SQL of people who are not trusted: no file but the lake's can be read, no extension, variable of
             the process or setting reached. Run their SQL through `warehouse.query`, which also keeps it from writing.
         ledger: whose tables are to be there too, as they stand now.
+        memory: how much it may take, as "256MB"; most of the machine's where it is not told. A session that lives long
+            must be told: it keeps the footer of each file that it ever read, and a recorder writes many a second.
     """
-    connection = duckdb.connect(config=_config(sandbox))
+    connection = duckdb.connect(config=_config(sandbox) | ({"memory_limit": memory} if memory else {}))
     build(connection, {name: sorted(lake.files(name)) for name in TABLES}, (*read("views"), *read("marts")))
     if ledger is not None:
         _mirror(connection, ledger)

@@ -104,3 +104,9 @@ def test_a_session_reads_on_through_compaction_and_vacuum_until_it_refreshes(lak
     lake.append("trades", rows("trades", trade_id=[3]), writer="binance", version=3)
     assert lake.compact("trades", keep=timedelta(minutes=90)).files_vacuumed == 0
     assert reader.execute("select count(*) from trades").fetchall() == [(3,)]
+
+
+def test_a_session_keeps_to_the_memory_that_it_was_told(lake: Lake) -> None:
+    """The footers that it keeps count, of files too that compaction replaced long ago."""
+    with session(lake, memory="64MB") as connection:
+        assert connection.execute("select current_setting('memory_limit')").fetchone() == ("61.0 MiB",)

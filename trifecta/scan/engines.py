@@ -28,6 +28,7 @@ from warehouse.lake import Lake
 from warehouse.sessions import refresh, session
 from warehouse.tables import TABLES
 
+MEMORY = "512MB"  # of the session that reads them
 REFRESH_S = 5.0
 FOREX_DAYS = 60  # of M15 bars that a signal's record is taken from
 MINUTES_BACK = 30
@@ -67,7 +68,7 @@ class Engines:
     def refresh(self) -> list[BinarySignal]:
         """Reads what the lake has now; returns our own new signals, which are stored there too."""
         if self._connection is None:
-            self._connection = session(self._lake)
+            self._connection = session(self._lake, memory=MEMORY)
         else:
             refresh(self._connection, self._lake)
         now = self._clock.now_ns()

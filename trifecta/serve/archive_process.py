@@ -93,9 +93,8 @@ class Archive:
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self._connection = session(lake)
+        self._connection = session(lake, memory=MEMORY)
         self._connection.execute("set threads = 1")
-        self._connection.execute("set memory_limit = ?", [MEMORY])
 
     def answer(self, question: Asked) -> bytes:
         """The answer to a question, encoded."""

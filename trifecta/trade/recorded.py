@@ -10,6 +10,7 @@ from trifecta.trade.floor import Price
 from warehouse.lake import Lake
 from warehouse.sessions import refresh, session
 
+MEMORY = "256MB"
 REACH_S = 10
 """A pair that was not quoted for longer than this before a moment has no price then, as in `binary_outcomes`."""
 _SEEN = """
@@ -47,7 +48,7 @@ class LakePrices:
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
-            self._connection = session(self._lake)
+            self._connection = session(self._lake, memory=MEMORY)
         else:
             refresh(self._connection, self._lake)
         return self._connection
