@@ -46,6 +46,8 @@ TICK_S = 0.2
 RECORDER_GRACE_S = 15.0
 GRACE_S = 8.0
 DOWN_BOUND_S = 45.0
+LEAN_ON_NOTHING = {parts.SIDECAR, parts.TRADER, parts.BOARD, parts.ALERTS}
+"""These end while the recorder does."""
 
 
 class System:
@@ -183,10 +185,15 @@ def prepare(settings: Settings, wish: parts.Wish) -> list[str]:
 
 
 def end_all(settings: Settings) -> None:
-    """Ends every recorded process but the supervisor: the recorder first, so that it commits what it holds."""
+    """Ends every recorded process but the supervisor.
+
+    The worker, which runs the recorder, waits until that has committed what it holds, and the server for its worker.
+    """
     running = processes.living(settings.run_dir)
     running.pop(NAME, None)
     recorders = [running.pop(name) for name in list(running) if name.startswith((parts.INGEST, parts.RECORDER))]
+    for name in LEAN_ON_NOTHING & running.keys():
+        processes.ask_to_stop(running[name])
     processes.end(recorders, grace_s=RECORDER_GRACE_S)
     server = running.pop(parts.SERVER, None)
     processes.end(list(running.values()), grace_s=GRACE_S)
