@@ -83,13 +83,20 @@ def _system() -> None:
         ("green" if fresh == len(feeds) and feeds else "red", "sensors", f"{fresh} of {len(feeds)} feeds fresh"),
         _gaps(int(gaps["open"]), int(gaps["lost"])),
         ("green" if models else "blue", "model_training", f"{models} of {len(serving)} ranges told by a model"),
-        ("red" if halt.get("halted") else "green", "front_hand", "HALTED" if halt.get("halted") else "trading allowed"),
+        _halt(halt),
         _flows(),
         _equity(),
     ]
     with st.container(horizontal=True):
         for colour, icon, text in lights:
             st.badge(text, icon=f":material/{icon}:", color=colour)
+
+
+def _halt(told: dict[str, Any]) -> Light:
+    """Whether orders may be sent; nobody knows where the sidecar does not answer."""
+    if "error" in told:
+        return "gray", "front_hand", "trading: unknown"
+    return ("red", "front_hand", "HALTED") if told["halted"] else ("green", "front_hand", "trading allowed")
 
 
 def _gaps(waiting: int, lost: int) -> Light:

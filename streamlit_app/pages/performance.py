@@ -12,8 +12,7 @@ from streamlit_app import accounts, figures, frame
 from trifecta.trade.performance import Group
 
 SHOWN = ("All", "Traded")
-FEWEST_BARS = 20
-"""Room for so many, that a first bar is not a wall."""
+FEWEST_BARS = 20  # room for so many, that a first bar is not a wall
 _TIME = st.column_config.DatetimeColumn("time, UTC", format="MMM D HH:mm:ss")
 
 

@@ -21,6 +21,9 @@ def test_says_where_the_sidecar_should_be_when_it_does_not_answer(page: Page) ->
     found = page("pages/overview.py", port=1)
     assert not found.exception
     assert "http://127.0.0.1:1 does not answer" in found.info[0].value
+    told = " ".join(element.value for element in found.markdown)
+    assert "trading: unknown" in told
+    assert "trading allowed" not in told
 
 
 def test_a_sidecar_that_hangs_is_waited_for_once_and_not_by_each_question(
