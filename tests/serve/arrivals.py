@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 ROOT = Path(__file__).parents[2]
-CONNECTIONS = 16
+CONNECTIONS = 64
 PATIENCE_S = 60.0
 TURN_S = 0.002
 CONNECTED = b"connected\n"
