@@ -194,7 +194,7 @@ async def wait_for_listener(client: httpx.AsyncClient, timestamp: str) -> dict[s
 
 HEAVY = (
     "tensorflow", "keras", "onnx", "lightgbm", "sklearn", "pandas", "prefect", "streamlit", "numba", "pyarrow",
-    "deltalake", "duckdb",
+    "deltalake", "duckdb", "scipy",
 )  # fmt: skip
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from math import sqrt
 
-from scipy.special import stdtr
-
 from trifecta.forecast.minutes import Floats
 
 LEAST = 20
@@ -33,6 +31,8 @@ def diebold_mariano(model: Floats, rival: Floats, overlap: int) -> float:
     if not variance > 0:
         return 1.0 if difference.mean() >= 0 else 0.0
     statistic = float(difference.mean()) / sqrt(variance / count)
+    from scipy.special import stdtr  # noqa: PLC0415 - 20 MB that whoever only serves does without
+
     return float(stdtr(1.5 * count / lags, statistic))
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
 from trifecta.forecast.direction.bars import Way, Ways
 from trifecta.forecast.files import Frozen
@@ -82,6 +81,8 @@ def calibrate(shares: Floats, way: Ways) -> Calibration:
     def loss(given: Floats) -> float:
         made = softmax(given[0] * logs + np.append(given[1:], 0.0))
         return float(-np.log(made[rows, way]).mean() + _PULL * ((given[0] - 1) ** 2 + (given[1:] ** 2).sum()))
+
+    from scipy.optimize import minimize  # noqa: PLC0415 - 30 MB that whoever only serves does without
 
     bounds = [(0.0, MAX_SHARPNESS), (-3.0, 3.0), (-3.0, 3.0)]
     found = minimize(loss, np.array([1.0, 0.0, 0.0]), method="L-BFGS-B", bounds=bounds).x
