@@ -14,6 +14,8 @@ import threading
 
 
 def main(command: list[str]) -> int:
+    # A shell starts what runs in the background with this signal ignored, and whoever is started inherits that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
 
     def interrupt() -> None:
