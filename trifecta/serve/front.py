@@ -57,17 +57,10 @@ class Front:
         self._headers = [*_SECURITY, _HSTS] if settings.api_tls_cert else _SECURITY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._behind(scope, receive, send)
+        if scope["type"] != "http":
+            await self._other(scope, receive, send)
             return
         refused = self._refused(scope)
-        if scope["type"] == "websocket":
-            if refused is None:
-                await self._behind(scope, receive, send)
-            else:
-                await receive()
-                await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": refused.reason})
-            return
         if refused is not None:
             await self._refuse(refused, scope, send)
             return
@@ -80,6 +73,15 @@ class Front:
                 await send(ready[1])
                 return
         await self._pass_on(scope, receive, send)
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A WebSocket, or the application's own beginning and end."""
+        refused = self._refused(scope) if scope["type"] == "websocket" else None
+        if refused is None:
+            await self._behind(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": refused.reason})
 
     def _refused(self, scope: Scope) -> NoAnswerError | None:
         host = origin = token = length = b""
@@ -105,9 +107,10 @@ class Front:
             return NoAnswerError(401, "unauthorized", "send the header `Authorization: Bearer <api_token>`")
         if origin and origin.partition(b"://")[2] != host:
             return NoAnswerError(403, "bad_origin", "requests of other sites' pages are not answered")
-        limit = MAX_BATCH_BYTES if scope["path"] in BATCH_PATHS else MAX_BODY_BYTES
-        if chunked or (length and not (len(length) < 10 and length.isdigit() and int(length) <= limit)):
-            return NoAnswerError(413, "body_too_large", f"send no body, or one of a stated length <= {limit}")
+        if chunked or length:
+            limit = MAX_BATCH_BYTES if scope["path"] in BATCH_PATHS else MAX_BODY_BYTES
+            if chunked or not (len(length) < 10 and length.isdigit() and int(length) <= limit):
+                return NoAnswerError(413, "body_too_large", f"send no body, or one of a stated length <= {limit}")
         return None
 
     async def _refuse(self, refused: NoAnswerError, scope: Scope, send: Send) -> None:
