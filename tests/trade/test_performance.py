@@ -16,7 +16,7 @@ from flows import pictures
 from tests.trade import trading
 from tests.trade.trading import KRAKEN, Floor
 from trifecta.market.orders import Terms
-from trifecta.trade import performance, tearsheet
+from trifecta.trade import booking, performance, tearsheet
 from trifecta.trade.course import FEWEST_DAYS, daily_returns, ratios_of
 from trifecta.trade.performance import Performance, trades_of
 from warehouse.ledger import Ledger, entries, fills, outcomes, postings
@@ -92,6 +92,20 @@ def test_pnl_is_the_sum_of_entries_whatever_the_order_of_trades(seed: int, ledge
     assert sum(one.trades.count for one in told.days) == told.trades.count == len(rounds)
     assert traded == sum(Decimal(sold) - 100 - Decimal("0.001") * (100 + Decimal(sold)) for _, sold in rounds)
     assert told.worth.realised == sum(Decimal(sold) - 100 for _, sold in rounds)
+
+
+def test_days_hold_what_was_gained_at_mark_and_add_up(ledger: Ledger) -> None:
+    own = floor(ledger)
+    own.books.set(BTC, {"99": "5"}, {"100": "5"}, own.clock.now_ns())
+    own.trade("held", own.ask(BTC, "BUY", "1"))
+    for price in ("104", "110"):
+        own.clock.advance(86_400)
+        with ledger.begin() as connection:
+            booking.mark(connection, BTC.venue, BTC.symbol, Decimal(price), own.clock.now_ns())
+            booking.snapshot(connection, "paper", "USD", own.clock.now_ns())
+    told = _told(own)
+    assert [(one.unrealised, one.fees) for one in told.days] == [(0, Decimal("-0.1")), (4, 0), (6, 0)]
+    assert sum(one.pnl for one in told.days) == told.worth.pnl == Decimal("9.9")
 
 
 def test_the_same_figures_come_from_pandas(ledger: Ledger) -> None:
