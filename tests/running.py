@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 GUARDED = (sys.executable, "-m", "tests.guarded")
@@ -25,32 +26,11 @@ DEFAULTS = {"8000": "API_PORT", "4200": "PREFECT_PORT", "8501": "DASHBOARD_PORT"
 
 
 def ports() -> dict[str, str]:
-    """Settings with ports that are free; the bus takes two neighbours."""
-    with ExitStack() as held:
-        numbers = []
-        for _ in NAMES:
-            probe = held.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            numbers.append(probe.getsockname()[1])
-        bus = _pair()
+    """Settings with ports that are free."""
     return {
-        **{f"TRIFECTA_{name}": str(number) for name, number in zip(NAMES, numbers, strict=True)},
-        "TRIFECTA_BUS_ADDRESS": f"tcp://127.0.0.1:{bus}",
+        **{f"TRIFECTA_{name}": str(free_port()) for name in NAMES},
+        "TRIFECTA_BUS_ADDRESS": f"tcp://127.0.0.1:{free_port()}",
     }
-
-
-def _pair() -> int:
-    """A free port whose neighbour above is free too."""
-    for _ in range(100):
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            number: int = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", number + 1))
-            except OSError:
-                continue
-            return number
-    raise OSError("no two free ports beside each other")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 
 from tests.alerts.conftest import IMGHDR, Webhook
 from tests.alerts.watched import Still, Watched
+from tests.ports import free_port
 from tests.postgres import server_for_tests
 from trifecta.ops import parts
 from trifecta.ops.alerts import facts
@@ -29,10 +29,7 @@ pytestmark = [pytest.mark.timeout(240), IMGHDR]
 async def test_a_lake_that_cannot_be_read_and_a_sidecar_that_dies_are_told_once_and_their_end(
     tmp_path: Path, webhook: Webhook
 ) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = load(data_dir=tmp_path / "data", api_port=port)
+    settings = load(data_dir=tmp_path / "data", api_port=free_port())
     _spoil(Path(settings.lake))
     told = webhook.titles
     with closing(Watched(settings, webhook, "lake_unreadable", "sidecar_down")) as watch:

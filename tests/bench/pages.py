@@ -7,7 +7,6 @@ recorder commits. Nobody answers for the sidecar: a page must not need it to sho
 from __future__ import annotations
 
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from tests.bench import many
 from tests.bench.environment import ROOT
 from tests.bench.measure import Verdict
 from tests.dashboard.browser import PAGES, Watched, chromium
+from tests.ports import free_port
 from warehouse import Lake
 from warehouse.publish import publish
 
@@ -75,10 +75,7 @@ def _drawn(page: Page, name: str) -> None:
 @contextmanager
 def _dashboard(folder: Path) -> Iterator[str]:
     """The dashboard of this data folder alone."""
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        port, nobody = one.getsockname()[1], other.getsockname()[1]
+    port, nobody = free_port(), free_port()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TRIFECTA_")}
     own = {"PYTHONPATH": str(ROOT), "TRIFECTA_DATA_DIR": str(folder), "TRIFECTA_API_PORT": str(nobody)}
     command = [

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from tests.bench.measure import Verdict
 from tests.bench.serving import EXPORT
 from tests.bench.sidecar_http import second
 from tests.forecast import tiny
+from tests.ports import free_port
 from tests.serve.arrivals import Answer, arrivals, arrived
 from trifecta.bus import SECONDS_TOPIC
 from trifecta.clock import NS_PER_S, SystemClock
@@ -55,7 +55,7 @@ def measure(*, quick: bool) -> list[Verdict]:
         bus.linger = 0
         bus.rcvtimeo = int(START_S * 1e3)
         bus.bind("tcp://127.0.0.1:0")
-        settings = load(data_dir=folder, api_port=_free(), bus_address=bus.last_endpoint.decode())
+        settings = load(data_dir=folder, api_port=free_port(), bus_address=bus.last_endpoint.decode())
         levels = _shelf(settings)
         with _sidecar(settings):
             while bus.recv() != b"\x01" + SECONDS_TOPIC:
@@ -160,8 +160,3 @@ async def _promote(ledger: Ledger, settings: Settings, version: str, client: htt
     async with asyncio.timeout(START_S):
         while (await client.get(PATH)).json().get("model_version") != version:  # noqa: ASYNC110  it tells nobody
             await asyncio.sleep(0.05)
-
-
-def _free() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])

@@ -12,7 +12,6 @@ import contextlib
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,7 @@ import pyarrow.dataset as ds
 
 from tests.bench.environment import ROOT
 from tests.bench.measure import Verdict
+from tests.ports import free_port
 from trifecta import bus
 from trifecta.capture.heartbeat import Heartbeat
 from trifecta.emulator.record import read_frames, read_trades
@@ -98,7 +98,7 @@ def measure(*, quick: bool) -> list[Verdict]:
 def _running(rate: int) -> Iterator[System]:
     """The system at work, from the moment every book is valid and the sidecar answers."""
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
-        folder, (api_port, emulator_port, bus_port) = Path(name), _free_ports(3)
+        folder, (api_port, emulator_port, bus_port) = Path(name), (free_port() for _ in range(3))
         address = f"tcp://127.0.0.1:{bus_port}"
         threading.Thread(target=bus.forward, args=(address,), daemon=True).start()
         environment = (
@@ -262,15 +262,3 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that are free, and the one above each too: the bus takes two."""
-    with contextlib.ExitStack() as stack:
-        found = []
-        while len(found) < count:
-            port = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
-            with contextlib.suppress(OSError):
-                stack.enter_context(socket.create_server(("127.0.0.1", port + 1)))
-                found.append(port)
-        return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from tests.ports import free_port
 from trifecta.capture import committer, journal, recorder
 from trifecta.capture.heartbeat import Heartbeat
 from trifecta.capture.journal import JournalWriter
@@ -66,13 +66,6 @@ class Run:
 
     async def whole(self) -> None:
         await self.until(lambda beat: beat.book_valid and all(beat.book_valid.values()) and not beat.gaps_open)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def settings_of(folder: Path, base_url: str, **venues: list[str]) -> Settings:

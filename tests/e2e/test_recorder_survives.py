@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from tests.ports import free_port
 from trifecta.capture.heartbeat import Heartbeat
 from trifecta.emulator.config import Fault, FaultKind
 from trifecta.emulator.record import read_trades
@@ -117,13 +117,6 @@ class Stage:
 def is_whole(beat: Heartbeat) -> bool:
     books = beat.book_valid.values()
     return beat.connected and bool(books) and all(books) and not beat.gaps_open and not beat.problem
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 import zmq
 
+from tests.ports import free_port
 from trifecta import bus
 from trifecta.errors import SettingsError
 from trifecta.market.events import OrderFlow
@@ -48,23 +49,10 @@ def second(number: int) -> OrderFlow:
     )
 
 
-def free_pair() -> int:
-    """A port that is free with the one above it."""
-    while True:
-        with socket.socket() as low, socket.socket() as high:
-            low.bind(("127.0.0.1", 0))
-            port = low.getsockname()[1]
-            try:
-                high.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return int(port)
-
-
 @pytest.fixture
 def address() -> Iterator[str]:
     """Where subscribers find a running forwarder."""
-    where = f"{HOST}:{free_pair()}"
+    where = f"{HOST}:{free_port()}"
     thread = Thread(target=bus.forward, args=(where,))
     thread.start()
     yield where
@@ -109,14 +97,14 @@ async def test_a_publisher_may_go_and_another_come(address: str) -> None:
 
 
 def test_publishing_to_nobody_neither_fails_nor_waits() -> None:
-    with bus.Publisher(f"{HOST}:{free_pair()}") as publisher:
+    with bus.Publisher(f"{HOST}:{free_port()}") as publisher:
         for number in range(3 * bus.HIGH_WATER_MARK):
             publisher.second(second(number))
 
 
 @pytest.mark.parametrize("taken", [0, 1])
 def test_a_port_in_use_is_named_with_its_setting(taken: int) -> None:
-    port = free_pair()
+    port = free_port()
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", port + taken))
         holder.listen()

@@ -10,16 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.mql5.build import ROOT
-from trifecta.serve.server import listen
 
 TOKEN = "a-token-of-more-than-16-characters"
 PROGRAM = "from trifecta.serve.server import run; from trifecta.settings import load; run(load())"
-
-
-def free_port() -> int:
-    """A port that nobody uses."""
-    with listen("127.0.0.1", 0) as free:
-        return int(free.getsockname()[1])
 
 
 @contextmanager

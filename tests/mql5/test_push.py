@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.mql5.beside import TOKEN, free_port, sidecar
+from tests.mql5.beside import TOKEN, sidecar
 from tests.mql5.build import Built
 from tests.mql5.terminal import Terminal, terminal
+from tests.ports import free_port
 from trifecta.capture import pushes
 from trifecta.capture.pushed import PushedJournal
 from trifecta.clock import SystemClock

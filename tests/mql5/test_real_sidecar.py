@@ -13,9 +13,10 @@ import pytest
 import zmq
 
 from tests.forecast.flow import walk_seconds
-from tests.mql5.beside import TOKEN, free_port, sidecar
+from tests.mql5.beside import TOKEN, sidecar
 from tests.mql5.build import Built
 from tests.mql5.terminal import Terminal, terminal
+from tests.ports import free_port
 from trifecta.bus import SECONDS_TOPIC
 from trifecta.clock import NS_PER_S
 

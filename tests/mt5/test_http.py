@@ -17,8 +17,8 @@ import httpx
 import pytest
 import zmq
 
-from tests.integration.test_bus import free_pair
 from tests.mt5.terminal import VENUE, bar, batch, tick, ticks
+from tests.ports import free_port
 from tests.serve.sidecar import client_of
 from trifecta import bus
 from trifecta.capture import pushes
@@ -91,7 +91,7 @@ async def test_a_journal_that_another_process_holds_is_told_as_busy(
 @pytest.fixture
 def address() -> Iterator[str]:
     """Where subscribers find a running forwarder."""
-    where = f"tcp://127.0.0.1:{free_pair()}"
+    where = f"tcp://127.0.0.1:{free_port()}"
     thread = Thread(target=bus.forward, args=(where,))
     thread.start()
     yield where
@@ -147,7 +147,7 @@ def send(url: str, body: bytes) -> dict[str, object]:
 
 @pytest.mark.system
 def test_batches_survive_a_sidecar_that_is_killed_again_and_again(tmp_path: Path) -> None:
-    port = free_pair()
+    port = free_port()
     url = f"http://127.0.0.1:{port}/mt5/ticks"
     settings = load(data_dir=tmp_path / "data")
     now_ms = time.time_ns() // NS_PER_MS

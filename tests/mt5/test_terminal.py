@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -123,6 +124,9 @@ class _Away:
     def last_error(self) -> tuple[int, str]:
         return -10003, "IPC initialize failed"
 
+    def shutdown(self) -> None:
+        """Nothing was opened."""
+
 
 def test_a_terminal_that_does_not_run_is_told(clock: ManualClock) -> None:
     with pytest.raises(VenueError, match="start the terminal"):
@@ -145,6 +149,42 @@ async def test_a_missing_terminal_is_skipped_with_one_clear_warning(
     logger.remove(sink)
     assert len(warnings) == 1
     assert told in warnings[0]
+
+
+class _Slow(MetaTrader5):
+    """A terminal that takes its time to start, and counts who is connected."""
+
+    connected = 0
+
+    def __init__(self, market: GeneratedForex) -> None:
+        super().__init__(market, Now())
+        self.starting, self.may_start = Event(), Event()
+
+    def initialize(self, *told: Any, **by_name: Any) -> bool:
+        self.starting.set()
+        self.may_start.wait()
+        self.connected += 1
+        return super().initialize(*told, **by_name)
+
+    def shutdown(self) -> None:
+        self.connected -= 1
+        super().shutdown()
+
+
+async def test_what_is_still_being_opened_when_the_recorder_ends_is_closed(
+    settings: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = _Slow(GeneratedForex(7, START_MS))
+    monkeypatch.setattr(terminal, "terminal_api", lambda _: api)
+    with Publisher("tcp://127.0.0.1:1") as publisher:
+        work = asyncio.create_task(TerminalRecording(settings, publisher, clock).run())
+        await asyncio.to_thread(api.starting.wait)
+        work.cancel()
+        await asyncio.sleep(0)  # the cancellation reaches the call
+        api.may_start.set()
+        await asyncio.gather(work, return_exceptions=True)
+    assert api.connected == 0
+    Pushes.open(settings.journal_dir / terminal.FOLDER, clock, fsync_s=1.0).close()  # nobody holds it
 
 
 def test_the_stand_in_serves_the_emulated_markets_and_the_package_the_live_one(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 from loguru import logger
@@ -70,23 +71,25 @@ class TerminalRecording:
 
     async def _ask(self, api: Any, thread: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
-        journal, reader = await loop.run_in_executor(thread, self._open, api)
+        opened = ExitStack()
         try:
+            journal, reader = await loop.run_in_executor(thread, self._open, api, opened)
             while True:
                 await loop.run_in_executor(thread, self._poll, reader, journal)
                 await asyncio.sleep(self._settings.mt5.poll_s)
         finally:
-            await loop.run_in_executor(thread, journal.close)
-            await loop.run_in_executor(thread, api.shutdown)
+            await loop.run_in_executor(thread, opened.close)  # also what a call that was cancelled still opens
 
-    def _open(self, api: Any) -> tuple[Pushes, TerminalReader]:
+    def _open(self, api: Any, opened: ExitStack) -> tuple[Pushes, TerminalReader]:
         chosen = self._settings.mt5
+        opened.callback(api.shutdown)
         reader = TerminalReader(api, chosen.symbols, self._clock)
         reader.connect(**login(self._settings))
         if reader.missing:
             logger.warning("MetaTrader 5 at {} has no {}: left out", reader.source, ", ".join(reader.missing))
         folder = self._settings.journal_dir / FOLDER
         journal = Pushes.open(folder, self._clock, fsync_s=self._settings.capture.fsync_s)
+        opened.callback(journal.close)
         logger.info("MetaTrader 5 at {}: {}", reader.source, ", ".join(reader.symbols))
         self._told = ""
         return journal, reader

@@ -57,6 +57,10 @@ class RemoteMetaTrader5:
         return bool(self._call("initialize", (), {}))
 
     def shutdown(self) -> None:
+        with self._one_at_a_time:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -76,7 +80,7 @@ class RemoteMetaTrader5:
                 answer = self._connection.getresponse()
                 text = answer.read()
             except (OSError, HTTPException):
-                self.shutdown()
+                self._disconnect()
                 self._error = RES_E_INTERNAL_FAIL_CONNECT, "No IPC connection"
                 return None
         if answer.status != 200:
