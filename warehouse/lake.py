@@ -7,11 +7,14 @@ crash the writer asks for that number and goes on behind it, so no row is lost a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from math import ceil
 from pathlib import Path
+from threading import Lock
+from weakref import WeakValueDictionary
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction
@@ -47,10 +50,23 @@ class Expired:
     files_removed: int
 
 
+class _Shared:
+    """A table that is open in this process."""
+
+    def __init__(self, table: DeltaTable) -> None:
+        self.table = table
+        self.lock = Lock()
+
+
+_OPENED: WeakValueDictionary[str, _Shared] = WeakValueDictionary()  # by location, for as long as a Lake has it
+_OPENING = Lock()
+
+
 class Lake:
     """The Delta tables below one folder or object-store URI.
 
-    Not safe to use across a fork: start processes by `spawn`. One thread at a time uses one Lake.
+    Any thread may use it. Lakes of one process share what they know of a table, which takes 2 KB a file. Not safe to
+    use across a fork: start processes by `spawn`.
 
     Raises:
         RefusedError: the path of a local lake holds a character that Delta or DuckDB take for something else.
@@ -61,7 +77,7 @@ class Lake:
         if folder is not None and (taken := set(str(folder)) & set("*?[]%")):
             raise RefusedError(f"lake {uri!r}: its path must be without {' '.join(sorted(taken))}; rename the folder")
         self.uri = uri.rstrip("/") if folder is None else folder.absolute().as_posix()
-        self._tables: dict[str, DeltaTable] = {}
+        self._tables: dict[str, _Shared] = {}
 
     def create_all(self) -> None:
         """Makes each table that is not there yet."""
@@ -94,22 +110,23 @@ class Lake:
         table = TABLES[name]
         if version <= self.version(name, writer):
             return 0
-        self._open(name).create_write_transaction(
-            files.write(self._folder(name), table, rows),
-            mode="append",
-            schema=table.schema,
-            partition_by=list(table.partition_by),
-            commit_properties=CommitProperties(
-                app_transactions=[Transaction(writer, version)], max_commit_retries=MAX_COMMIT_RETRIES
-            ),
-        )
+        written = files.write(self._folder(name), table, rows)
+        with self._newest(name) as newest:
+            newest.create_write_transaction(
+                written,
+                mode="append",
+                schema=table.schema,
+                partition_by=list(table.partition_by),
+                commit_properties=CommitProperties(
+                    app_transactions=[Transaction(writer, version)], max_commit_retries=MAX_COMMIT_RETRIES
+                ),
+            )
         return int(rows.num_rows)
 
     def version(self, name: str, writer: str) -> int:
         """The last version that `writer` committed to this table; `NEVER` if none."""
-        table = self._open(name)
-        table.update_incremental()
-        found = table.transaction_version(writer)
+        with self._newest(name) as table:
+            found = table.transaction_version(writer)
         return NEVER if found is None else int(found)
 
     def files(self, name: str) -> list[str]:
@@ -117,9 +134,8 @@ class Lake:
 
         They stay where they are until a compaction replaces them, and then for as long as it keeps replaced files.
         """
-        table = self._open(name)
-        table.update_incremental()
-        return self._paths(name, table)
+        with self._newest(name) as table:
+            return self._paths(name, table)
 
     def stored(self, name: str) -> Iterator[StoredFile]:
         """Those files, to be read without a query engine."""
@@ -134,17 +150,16 @@ class Lake:
             RefusedError: there is no such version, or its files may have been deleted by a compaction since.
         """
         if at is None:
-            table = self._open(name)
-            table.update_incremental()
+            with self._newest(name) as table:
+                at, paths = int(table.version()), self._paths(name, table)
         else:
             try:
-                table = DeltaTable(self.location(name), version=at)
+                paths = self._paths(name, DeltaTable(self.location(name), version=at))
             except DeltaError as error:
                 raise RefusedError(f"{name}: version {at} cannot be read: {error}; take a newer one") from error
-        paths = self._paths(name, table)
         if local_path(self.uri) is not None and (gone := [path for path in paths if not Path(path).is_file()]):
             raise RefusedError(f"{name}: {len(gone)} of {len(paths)} files of version {at} are gone: take a newer one")
-        return int(table.version()), paths
+        return at, paths
 
     def _paths(self, name: str, table: DeltaTable) -> list[str]:
         if local_path(self.uri) is None:
@@ -155,26 +170,24 @@ class Lake:
 
     def compact(self, name: str, *, keep: timedelta) -> Compacted:
         """Merges small files, and deletes files that no reader younger than `keep` can still be reading."""
-        table = self._open(name)
-        table.update_incremental()
-        metrics = table.optimize.compact(
-            target_size=COMPACT_TARGET_BYTES,
-            writer_properties=TABLES[name].writer_properties,
-            commit_properties=CommitProperties(max_commit_retries=MAX_COMMIT_RETRIES),
-        )
         hours = max(ceil(keep / timedelta(hours=1)), 1)
-        vacuumed = table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False)
-        table.create_checkpoint()
+        with self._newest(name) as table:
+            metrics = table.optimize.compact(
+                target_size=COMPACT_TARGET_BYTES,
+                writer_properties=TABLES[name].writer_properties,
+                commit_properties=CommitProperties(max_commit_retries=MAX_COMMIT_RETRIES),
+            )
+            vacuumed = table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False)
+            table.create_checkpoint()
         return Compacted(name, metrics["numFilesRemoved"], metrics["numFilesAdded"], len(vacuumed))
 
     def expire(self, name: str, *, before: date) -> Expired:
         """Drops whole days before `before`; their files go with a later compaction, writers keep their versions."""
-        table = self._open(name)
-        table.update_incremental()
-        metrics = table.delete(
-            f"date < '{before.isoformat()}'",
-            commit_properties=CommitProperties(max_commit_retries=MAX_COMMIT_RETRIES),
-        )
+        with self._newest(name) as table:
+            metrics = table.delete(
+                f"date < '{before.isoformat()}'",
+                commit_properties=CommitProperties(max_commit_retries=MAX_COMMIT_RETRIES),
+            )
         return Expired(name, before, metrics["num_removed_files"])
 
     def _folder(self, name: str) -> fs.SubTreeFileSystem:
@@ -185,14 +198,30 @@ class Lake:
     def _files(self) -> fs.FileSystem:
         return fs.LocalFileSystem() if local_path(self.uri) is not None else object_store(self.uri)
 
-    def _open(self, name: str) -> DeltaTable:
+    @contextmanager
+    def _newest(self, name: str) -> Iterator[DeltaTable]:
+        """The table as it is now, for one thread at a time."""
         if name not in self._tables:
-            try:
-                self._tables[name] = DeltaTable(self.location(name))
-            except TableNotFoundError:
-                self.create_all()
-                self._tables[name] = DeltaTable(self.location(name))
-        return self._tables[name]
+            self._tables[name] = self._shared(name)
+        opened = self._tables[name]
+        with opened.lock:
+            opened.table.update_incremental()
+            yield opened.table
+
+    def _shared(self, name: str) -> _Shared:
+        with _OPENING:
+            location = self.location(name)
+            found = _OPENED.get(location)
+            if found is None:
+                _OPENED[location] = found = _Shared(self._load(name))
+            return found
+
+    def _load(self, name: str) -> DeltaTable:
+        try:
+            return DeltaTable(self.location(name))
+        except TableNotFoundError:
+            self.create_all()
+            return DeltaTable(self.location(name))
 
 
 def local_path(uri: str) -> Path | None:

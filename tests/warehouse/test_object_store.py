@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from tests.warehouse.bucket import Bucket, bucket
-from tests.warehouse.test_concurrent import COMMITS, ROWS, _assert_sound, _batch, compact, read_until, write
+from tests.warehouse.test_concurrent import COMMITS, ROWS, _assert_sound, _batch, _result, _start
 from warehouse import Lake, query, refresh, session
 from warehouse.objects import reach
 from warehouse.publish import publish
@@ -32,12 +31,16 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
 
 def test_two_writers_a_compaction_and_a_reader_lose_and_double_nothing(store: Bucket) -> None:
     Lake(URI).create_all()
-    with ThreadPoolExecutor(4) as pool:
-        writers = [pool.submit(write, URI, venue) for venue in ("binance", "binance_usdm")]
-        compaction, reader = pool.submit(compact, URI, TOTAL), pool.submit(read_until, URI, TOTAL)
-        assert [writer.result() for writer in writers] == [TOTAL // 2, TOTAL // 2]
-        assert compaction.result() > 0
-        _assert_sound(reader.result(), TOTAL)
+    calls = [("write", "binance"), ("write", "binance_usdm"), ("compact", TOTAL), ("read_until", TOTAL)]
+    running = [_start(function, URI, argument) for function, argument in calls]
+    try:
+        *written, replaced, reads = [_result(process) for process in running]
+    finally:
+        for process in running:
+            process.kill()
+    assert written == [TOTAL // 2, TOTAL // 2]
+    assert replaced > 0
+    _assert_sound(reads, TOTAL)
     assert store.refused > 0  # they did write at once, and the store let one of them win
     lake = Lake(URI)
     assert sum(len(part.numbers("price")) for file in lake.stored("trades") for part in file.read(("price",))) == TOTAL
