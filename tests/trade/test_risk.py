@@ -200,13 +200,15 @@ def test_real_money_moves_no_more_than_an_order_and_a_day_may(ledger: Ledger) ->
     own = floor(ledger, live=LiveSettings(max_order_notional=Decimal(150), max_daily_notional=Decimal(250)))
     _asks(own)
 
-    def trade(name: str, qty: str, mode: str = "live") -> Traded:
-        return own.desk.trade(Request(name, "live", "arbitrage", (own.ask(BTC, "BUY", qty),), "test", mode=mode))
+    def trade(name: str, qty: str, side: str = "BUY", *, reduces: bool = False) -> Traded:
+        asked = own.ask(BTC, side, qty, reduces=reduces)
+        return own.desk.trade(Request(name, "live", "arbitrage", (asked,), "test", mode="live"))
 
     assert _rule(trade("a", "1.51")) is Rule.LIVE
     assert _rule(trade("b", "1.5")) is None
     assert _rule(trade("c", "1.01")) is Rule.LIVE
     assert _rule(trade("d", "1.0")) is None
+    assert _rule(trade("out", "2.5", "SELL", reduces=True)) is None  # nobody is kept in a position by a cap
     own.clock.advance(86_400)
     _asks(own)
     assert _rule(trade("e", "1")) is None

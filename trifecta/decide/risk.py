@@ -121,10 +121,11 @@ class Risk:
         self._limits = settings
         self._live = live or LiveSettings()
         self._zone = ZoneInfo(settings.timezone)
-        always: tuple[Check, ...] = (self._halted, self._stale, self._duplicate, self._live_caps)
+        always: tuple[Check, ...] = (self._halted, self._stale, self._duplicate)
         self._of_exits: tuple[Check, ...] = (*always, self._stock)
         self._of_entries: tuple[Check, ...] = (
             *always,
+            self._live_caps,
             self._collar,
             self._order_rate,
             self._cooldown,
@@ -207,7 +208,10 @@ class Risk:
         return Refused(Rule.DUPLICATE, f"order {twin} is the same and less than {self._limits.duplicate_s:g} s old")
 
     def _live_caps(self, moment: Moment) -> Refused | None:
-        """What real money may move: an order, and all orders since midnight; exits count too."""
+        """What an entry may move of real money: an order, and with all orders since midnight, exits too.
+
+        An exit is never capped: what was opened can be closed and unwound, whatever the day came to.
+        """
         if not moment.proposal.live:
             return None
         convert = moment.valuation.convert
