@@ -12,6 +12,7 @@ from flows.report import NOTED, begin
 from flows.retry import STEP
 from trifecta.clock import SystemClock
 from trifecta.ops import earnings
+from trifecta.ops.parts import api_url
 from trifecta.settings import Settings
 from trifecta.trade.performance import Performance
 
@@ -31,9 +32,12 @@ async def performance() -> Path:
     """Writes the tear sheet of every portfolio, and shows it."""
     settings = begin()
     told = compute(settings)
-    path = write(told, settings.data_dir / "reports" / "performance.html")
+    path = write(told, settings.reports_dir / "performance.html")
     await acreate_link_artifact(
-        key="tear-sheet", link=path.as_uri(), link_text=path.name, description="Performance, a page without network"
+        key="tear-sheet",
+        link=f"{api_url(settings)}/reports/{path.name}",
+        link_text=path.name,
+        description=f"Performance, a page without network; the file is {path}",
     )
     await acreate_markdown_artifact(
         key="performance", markdown=pictures.performance(told), description="What trading earned, and its course"

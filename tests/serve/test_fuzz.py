@@ -80,6 +80,7 @@ OPERATIONS = [
     ("/halt", "GET"),
     ("/halt", "POST"),
     ("/resume", "POST"),
+    ("/reports/{name}", "GET"),
 ]
 
 

@@ -31,6 +31,7 @@ from trifecta.serve.health import STARTED, STOPPED, health, switch_collection
 from trifecta.serve.metrics import render
 from trifecta.serve.models import Models, add_models
 from trifecta.serve.opportunities import Opportunities, add_opportunities
+from trifecta.serve.pages import add_pages
 from trifecta.serve.problems import NoAnswerError, busy, wrong
 from trifecta.serve.promoting import Promoting, add_promoting
 from trifecta.serve.service import Key, Service
@@ -65,6 +66,10 @@ _EXECUTED: dict[int | str, dict[str, Any]] = {
     404: {"model": replies.Trouble, "description": "No such opportunity is offered, or no such request known"},
     409: {"model": replies.Trouble, "description": "The opportunity has ended, or the confirmation is not valid"},
     503: _TROUBLE[503],
+}
+_NO_PAGE: dict[int | str, dict[str, Any]] = {
+    404: {"model": replies.Trouble, "description": "No such page, or not yet"},
+    503: {"model": replies.Trouble, "description": "The page cannot be read; the reason says why"},
 }
 _PUSHED: dict[int | str, dict[str, Any]] = {
     413: {"model": replies.Trouble, "description": "More than 1 MiB or 2000 rows; send smaller batches"},
@@ -144,6 +149,7 @@ def create(settings: Settings, *, clock: Clock | None = None) -> Front:
     add_promoting(app, promoting, _REFUSED | {400: _UNREADABLE, 409: _NOT_PROMOTED, 503: _TROUBLE[503]})
     add_halt(app, switch, _REFUSED | {400: _UNREADABLE, 503: _TROUBLE[503]})
     add_executing(app, executing, _REFUSED | _EXECUTED)
+    add_pages(app, settings.reports_dir, _REFUSED | _NO_PAGE)
     return Front(app, service, upkeep, champions, opportunities)
 
 

@@ -161,6 +161,11 @@ class Settings(BaseSettings):
         """Process ids, logs and control files of the running system."""
         return self.data_dir / "run"
 
+    @property
+    def reports_dir(self) -> Path:
+        """Pages that flows write and the sidecar serves."""
+        return self.data_dir / "reports"
+
     def source(self, venue: str) -> str:
         """The name a venue's data bears in the warehouse: `sim_binance` for whatever the emulator produced."""
         return venue if self.market is Market.LIVE else f"sim_{venue}"
