@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from shutil import rmtree
 
 import duckdb
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pytest
 
 from warehouse import Lake, session
 from warehouse.errors import RefusedError
+from warehouse.lake import NEVER
 from warehouse.maintain import compact_all, expire
 
 Rows = Callable[..., pa.Table]
@@ -34,6 +36,15 @@ def test_commits_a_version_once_even_after_compaction_and_expiry(lake: Lake, row
     assert reopened.append("trades", rows("trades", trade_id=[4]), writer="binance", version=4) == 0
     assert reopened.append("trades", rows("trades", trade_id=[4]), writer="other", version=4) == 1
     assert _trades(reopened) == 6
+
+
+def test_a_lake_that_was_made_anew_in_its_place_is_not_taken_for_the_old_one(tmp_path: Path, rows: Rows) -> None:
+    old, neighbour = Lake(str(tmp_path / "lake")), Lake(str(tmp_path / "lake"))
+    old.append("trades", rows("trades", trade_id=[1]), writer="binance", version=1)
+    assert neighbour.version("trades", "binance") == 1
+    del old, neighbour
+    rmtree(tmp_path / "lake")
+    assert Lake(str(tmp_path / "lake")).version("trades", "binance") == NEVER
 
 
 def test_takes_quarantined_input_whose_symbol_cannot_be_told(lake: Lake, rows: Rows) -> None:
