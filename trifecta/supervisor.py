@@ -37,7 +37,9 @@ PROBLEM = 1
 INGEST_GRACE_S = 30.0
 """How long Prefect has to run a recorder that died again before a plain child records."""
 OVERLAP_S = 5.0
-"""How long an ingest flow has to open its sockets before the plain child, which records meanwhile, is ended."""
+"""How long two recorders hear the same before the plain child is ended, so that nothing is missing between them."""
+HEARING_BOUND_S = 120.0
+"""How long the plain child waits for an ingest flow that does not come to hear every venue; one may be away."""
 EMULATOR_LATEST_S = 20.0
 LATEST_S = {parts.TRADER: 15.0, parts.SERVER: 15.0, parts.WORKER: 15.0, parts.BOARD: 30.0}
 """These wait for the first range, which needs the processor more, but no longer than this."""
@@ -71,7 +73,7 @@ class System:
         self._children = {part.name: self._child(part) for part in chosen}
         self._recorder = self._child(parts.recorder(settings))
         self._ingest_seen_s = -math.inf
-        self._ingest_since_s = math.inf
+        self._ingest_since_s = self._hearing_since_s = math.inf
         self._range: dict[str, Any] | None = None
         self._reason = "the sidecar is starting"
         self.served = False
@@ -114,13 +116,19 @@ class System:
         if parts.ingest_lives(self._settings):
             self._ingest_seen_s = now
             self._ingest_since_s = min(self._ingest_since_s, now)
-            if self._recorder.process is not None and now >= self._ingest_since_s + OVERLAP_S:
+            if self._recorder.process is not None and self._ingest_may_take_over(now):
                 self._report("the ingest flow takes over recording")
                 self._recorder.end(RECORDER_GRACE_S)
             return
-        self._ingest_since_s = math.inf
+        self._ingest_since_s = self._hearing_since_s = math.inf
         if now >= self._ingest_seen_s + INGEST_GRACE_S and (self._market_is_there() or self._recorder.state.alive):
             self._recorder.tend()
+
+    def _ingest_may_take_over(self, now: float) -> bool:
+        """Once it hears what the plain child hears: an end before that would leave a hole that no book is told of."""
+        if self._hearing_since_s == math.inf and parts.ingest_hears(self._settings):
+            self._hearing_since_s = now
+        return now >= min(self._hearing_since_s + OVERLAP_S, self._ingest_since_s + HEARING_BOUND_S)
 
     def _market_is_there(self) -> bool:
         emulator = self._children.get(parts.EMULATOR)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from tests.ports import free_port
-from trifecta.capture import committer, journal, recorder
+from trifecta.capture import committer, heartbeat, journal, recorder
 from trifecta.capture.heartbeat import Heartbeat
 from trifecta.capture.journal import JournalWriter
 from trifecta.capture.pipeline import Pipeline
@@ -168,7 +168,9 @@ async def test_one_that_takes_over_leaves_no_gap_behind_the_other(tmp_path: Path
         async with recording(settings) as first:
             await first.whole()
             async with recording(settings, takes_over=True) as second:
-                await second.until(lambda beat: beat.frames > 200)  # the first one's report: meanwhile sockets open
+                await second.until(lambda _: heartbeat.stands_by(settings.run_dir, SOURCE) == os.getpid())
+                seen_ns = time.time_ns()
+                await second.until(lambda beat: beat.last_frame_ts_ns > seen_ns)  # the first one's report: both hear it
                 await first.end()
                 second.started_ns = time.time_ns()
                 await second.until(lambda beat: beat.frames > 100)

@@ -124,6 +124,9 @@ def test_a_plain_recorder_steps_back_for_the_flow_and_returns_when_it_is_gone(
     assert recorders() == [parts.RECORDER]
     ingest = parts.ingest_name(orphan.pid)
     processes.remember(settings.run_dir, ingest, orphan.pid)
+    clock.advance(supervisor.OVERLAP_S)
+    assert sorted(recorders()) == sorted([ingest, parts.RECORDER])  # its sockets are not open yet
+    _hears_everything(settings, orphan.pid)
     assert sorted(recorders()) == sorted([ingest, parts.RECORDER])
     clock.advance(supervisor.OVERLAP_S)
     assert recorders() == [ingest]
@@ -137,3 +140,42 @@ def test_a_plain_recorder_steps_back_for_the_flow_and_returns_when_it_is_gone(
     assert recorders() != [ingest]
     supervisor.end_all(settings)
     assert not psutil.Process().children()
+
+
+def test_a_flow_hears_everything_once_it_says_so_of_every_venue_and_lives(
+    settings: Settings, orphan: subprocess.Popen[bytes]
+) -> None:
+    _hears_everything(settings, orphan.pid)
+    assert not parts.ingest_hears(settings)  # no flow of that number records here
+    processes.remember(settings.run_dir, parts.ingest_name(orphan.pid), orphan.pid)
+    assert parts.ingest_hears(settings)
+    (settings.run_dir / "standby-sim_okx").write_text("1")
+    assert not parts.ingest_hears(settings)
+
+
+def test_a_venue_that_stays_away_does_not_keep_two_recorders_for_ever(
+    settings: Settings, orphan: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Part(parts.RECORDER, FOREVER, dict(os.environ))
+    monkeypatch.setattr(parts, "of_system", lambda settings, wish: ([], []))
+    monkeypatch.setattr(parts, "recorder", lambda settings: recorder)
+    clock = ManualClock()
+    system = supervisor.System(settings, parts.Wish(), clock, stop=threading.Event(), say=lambda _: None)
+    system.tend()
+    ingest = parts.ingest_name(orphan.pid)
+    processes.remember(settings.run_dir, ingest, orphan.pid)
+    system.tend()
+    clock.advance(supervisor.HEARING_BOUND_S - 1)
+    system.tend()
+    assert sorted(processes.living(settings.run_dir)) == sorted([ingest, parts.RECORDER])
+    clock.advance(1)
+    system.tend()
+    assert list(processes.living(settings.run_dir)) == [ingest]
+    supervisor.end_all(settings)
+
+
+def _hears_everything(settings: Settings, pid: int) -> None:
+    """What a recorder says that is ready to take over every venue."""
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    for name in settings.venues:
+        (settings.run_dir / f"standby-{settings.source(name)}").write_text(str(pid))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -13,10 +14,11 @@ import msgspec
 import pytest
 
 from trifecta.bus import Publisher
-from trifecta.capture import journal, recorder
+from trifecta.capture import heartbeat, journal, recorder, recording
 from trifecta.capture.heartbeat import Heartbeat
 from trifecta.capture.recording import Recording
 from trifecta.capture.replay import replay
+from trifecta.capture.venue_source import WHOLE_WITHIN_NS
 from trifecta.clock import SystemClock
 from trifecta.emulator.config import EmulatorConfig, Fault, FaultKind
 from trifecta.emulator.record import TradeLog, trade_path
@@ -40,6 +42,12 @@ class Stage:
     def __init__(self, emulator: Emulator, settings: Settings) -> None:
         self.emulator = emulator
         self.settings = settings
+        self._stop = asyncio.Event()
+        self._work = asyncio.create_task(recorder.record(settings, stop=self._stop))
+
+    async def end(self) -> None:
+        self._stop.set()
+        await self._work
 
     async def until(self, holds: Callable[[Heartbeat], bool], *venues: str) -> None:
         """Returns once every venue says, from now on, that it is so."""
@@ -93,15 +101,12 @@ async def emulated(folder: Path) -> AsyncIterator[tuple[Emulator, Settings]]:
 @asynccontextmanager
 async def staged(folder: Path) -> AsyncIterator[Stage]:
     async with emulated(folder) as (emulator, settings):
-        stop = asyncio.Event()
-        work = asyncio.create_task(recorder.record(settings, stop=stop))
+        stage = Stage(emulator, settings)
         try:
-            stage = Stage(emulator, settings)
             await stage.until(is_whole)
             yield stage
         finally:
-            stop.set()
-            await work
+            await stage.end()
 
 
 def assert_trades_are_the_venues(folder: Path, settings: Settings) -> None:
@@ -198,6 +203,29 @@ async def test_every_fault_is_survived_and_no_trade_is_lost(tmp_path: Path) -> N
     assert count(settings, crossed) == 0
     for venue in SYMBOLS:
         assert count(settings, "select count(*) from gaps where venue = ? and status = 'open'", f"sim_{venue}") == 0
+
+
+@pytest.mark.parametrize("waits_long", [False, True])
+async def test_one_that_takes_over_leaves_no_hole_in_a_book_behind_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waits_long: bool
+) -> None:
+    if waits_long:  # so that it forgot how the books were when it subscribed: they begin anew, and a gap tells it
+        monkeypatch.setattr(recording, "OVERLAP_S", 0)
+    async with staged(tmp_path) as first:
+        settings, stop = first.settings, asyncio.Event()
+        second = asyncio.create_task(recorder.record(settings, stop=stop, takes_over=True))
+        await first.until(lambda beat: heartbeat.stands_by(settings.run_dir, beat.source) == os.getpid())
+        heard_ns = time.time_ns() + WHOLE_WITHIN_NS  # by then both hear the same
+        await first.until(lambda beat: beat.last_frame_ts_ns > heard_ns)
+        await first.end()
+        ended_ns = time.time_ns()
+        await first.until(lambda beat: is_whole(beat) and beat.last_frame_ts_ns > ended_ns + WHOLE_WITHIN_NS)
+        stop.set()
+        await second
+    assert_trades_are_the_venues(tmp_path, settings)
+    told = count(settings, "select count(distinct venue) from gaps where stream = 'depth'")
+    assert told == (len(SYMBOLS) if waits_long else 0)
+    assert count(settings, "select count(*) from gaps where stream = 'trade' and status <> 'filled'") == 0
 
 
 async def test_one_that_stops_before_its_turn_leaves_nothing_open(tmp_path: Path) -> None:

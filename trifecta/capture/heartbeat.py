@@ -41,6 +41,24 @@ def write(run_dir: Path, heartbeat: Heartbeat) -> None:
     aside.replace(run_dir / f"recorder-{heartbeat.source}.json")
 
 
+def stand_by(run_dir: Path, source: str) -> None:
+    """Says that this process hears the source, and journals it as soon as nobody else does.
+
+    Raises:
+        OSError: no room.
+    """
+    run_dir.mkdir(parents=True, exist_ok=True)
+    (run_dir / f"standby-{source}").write_text(str(os.getpid()))
+
+
+def stands_by(run_dir: Path, source: str) -> int | None:
+    """The process that last said it hears the source, whether it lives or not; None where none ever did."""
+    try:
+        return int((run_dir / f"standby-{source}").read_text())
+    except (OSError, ValueError):
+        return None
+
+
 def is_collecting(run_dir: Path) -> bool:
     """False where the switch stands at `stopped`."""
     try:

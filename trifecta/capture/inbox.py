@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from trifecta.clock import Clock
 
@@ -35,11 +36,17 @@ class Inbox:
         self._bytes += len(payload)
         self._filled.set()
 
-    def forget(self, before_ns: int) -> None:
-        """Drops what was received earlier, for one who cannot take it yet and whose turn comes later."""
+    def forget(self, before_ns: int) -> bool:
+        """Drops what was received earlier, for one who cannot take it yet and whose turn comes later; whether any."""
         kept = [frame for frame in self._frames if frame[0] >= before_ns]
+        forgot = len(kept) < len(self._frames)
         self._frames, self._bytes = kept, sum(len(payload) for _, payload in kept)
         self._room.set()
+        return forgot
+
+    def reword(self, before_ns: int, change: Callable[[bytes], bytes]) -> None:
+        """Changes what was received earlier and waits, frame by frame."""
+        self._frames = [(ts, change(payload) if ts < before_ns else payload) for ts, payload in self._frames]
 
     async def room(self) -> None:
         """Returns when the reader has taken what was there."""

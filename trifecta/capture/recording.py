@@ -96,10 +96,27 @@ class Recording:
                 await self._finish(intake, committer)
 
     async def _wait_for_turn(self) -> None:
+        """Returns when nobody else records; says meanwhile when the sockets are open, so that the other may end."""
         folder = self._settings.journal_dir / self.source
+        told = forgot = False
+        until_ns, now_ns = 0, self._clock.now_ns()
         while await asyncio.to_thread(is_held, folder):
-            self._inbox.forget(self._clock.now_ns() - OVERLAP_S * NS_PER_S)
+            until_ns = now_ns
+            told = told or (self.connected and self._stand_by())
+            forgot |= self._inbox.forget(until_ns - OVERLAP_S * NS_PER_S)
             await asyncio.sleep(TURN_POLL_S)
+            now_ns = self._clock.now_ns()
+        if until_ns:
+            await self._from.join(until_ns, forgot=forgot)
+        self._stand_by()
+
+    def _stand_by(self) -> bool:
+        try:
+            heartbeat.stand_by(self._settings.run_dir, self.source)
+        except OSError as error:  # whoever waits for it goes on without, after a while
+            logger.debug("{}: cannot say that it stands by: {}", self.source, error)
+            return False
+        return True
 
     async def _open_journal(self) -> JournalWriter:
         """The journal, behind what the lake has even where the journal itself is gone."""

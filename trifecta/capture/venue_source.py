@@ -14,10 +14,11 @@ from trifecta.capture.connection import Connection
 from trifecta.capture.fetch import Backoff, Fetcher, fetch_instruments, later
 from trifecta.capture.inbox import Inbox
 from trifecta.capture.pipeline import Pipeline
-from trifecta.clock import Clock
+from trifecta.clock import NS_PER_S, Clock
 from trifecta.errors import SettingsError, VenueError, VenueRefusedError
 from trifecta.market.instruments import Instrument
 from trifecta.settings import Market, Settings
+from trifecta.venues import unified
 from trifecta.venues.binance_rest import FAMILIES, BinanceRest
 from trifecta.venues.venue import Venue
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 BOOKS_POLL_S = 0.5
 FIRST_RESYNC_S = 5.0  # a book may be missing so long before the sockets are opened anew
 MAX_RESYNC_S = 300.0
+WHOLE_WITHIN_NS = 4 * NS_PER_S  # after a connection a book is whole by then
 RELIST_S = 6 * 3600.0  # fees and filters change rarely
 
 
@@ -48,6 +50,13 @@ class Source(Protocol):
 
     def loops(self, pipeline: Pipeline) -> list[Coroutine[Any, Any, None]]:
         """Everything that runs beside the streams until it is cancelled."""
+
+    async def join(self, until_ns: int, *, forgot: bool) -> None:
+        """Goes on where another recorder, which heard everything until then, left off.
+
+        Args:
+            forgot: whether the first of what this one heard was dropped while it waited.
+        """
 
     async def close(self) -> None: ...
 
@@ -106,6 +115,9 @@ class BinanceSource:
             clock=self._clock,
         )
         return self._fetcher.loops()
+
+    async def join(self, until_ns: int, *, forgot: bool) -> None:
+        """Update ids tell what overlaps, and REST the whole of a book."""
 
     async def close(self) -> None:
         if self._rest is not None:
@@ -167,6 +179,13 @@ class CcxtSource:
             self._revive_books(self._client, pipeline),
             self._relist(self._client),
         ]
+
+    async def join(self, until_ns: int, *, forgot: bool) -> None:
+        """Books came whole with the subscription: from there they go on, and begin anew where that was forgotten."""
+        if not forgot:
+            self._inbox.reword(until_ns - WHOLE_WITHIN_NS, unified.overlapping)
+        elif self._client is not None:
+            await self._client.resync()
 
     async def close(self) -> None:
         if self._client is not None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from trifecta.capture import heartbeat
 from trifecta.emulator.contracts import KEPT
 from trifecta.ops import probe, processes
 from trifecta.settings import Market, Settings
@@ -91,6 +92,13 @@ def training_lives(settings: Settings, flow: str) -> bool:
 def ingest_lives(settings: Settings) -> bool:
     """Whether a flow run records or is about to."""
     return any(name.startswith(INGEST) for name in processes.living(settings.run_dir))
+
+
+def ingest_hears(settings: Settings) -> bool:
+    """Whether flow runs that live hear everything that is recorded, so that nobody else needs to record it."""
+    pids = {process.pid for name, process in processes.living(settings.run_dir).items() if name.startswith(INGEST)}
+    sources = [settings.source(name) for name, venue in settings.venues.items() if venue.enabled and venue.symbols]
+    return all(heartbeat.stands_by(settings.run_dir, source) in pids for source in sources)
 
 
 def scan_lives(settings: Settings) -> bool:

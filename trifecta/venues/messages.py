@@ -134,9 +134,10 @@ class Decoder:
         position, ts_recv = batch.frames.first_position + row, int(batch.frames.ts_recv[row])
         try:
             answer = unified.read(payload, position, ts_recv)
-            if answer.kind == "connect":
+            if answer.kind in ("connect", "overlap"):
                 self._sequence = -1
-                batch.break_all(row)
+                if answer.kind == "connect":
+                    batch.break_all(row)
             elif answer.kind in ("book", "trades"):
                 self._take(batch, row, polled(answer.kind, answer.symbol, answer.data))
             else:

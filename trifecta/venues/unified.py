@@ -1,6 +1,7 @@
 """What the recorder of a ccxt venue journals beside the venue's own frames, and the rows that come of it.
 
     {"rest":"connect","symbol":"wss://ws.kraken.com/v2"}
+    {"rest":"overlap","symbol":"wss://ws.kraken.com/v2"}
     {"rest":"instruments","data":[{"symbol":"BTC/USDT","unified":"BTC/USDT","base":"BTC","quote":"USDT",
         "price_scale":1,"qty_scale":8,"tick":"0.1","lot":"0.00000001","min_qty":"0.0001","min_notional":"5",
         "taker":"0.004","maker":"0.0025","base_networks":[],"quote_networks":[]}]}
@@ -11,6 +12,7 @@
     {"rest":"time","sent":1723161255000000000,"data":{"serverTime":1723161256260}}
 
 `book` and `trades` are ccxt's unified answers: the fallback where a stream is not to be had. Times are milliseconds.
+`overlap` is a new connection that another recorder's lines reach beyond: nothing is missing between the two.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from trifecta.venues.venue import Answer
 
 PREFIX = b'{"rest":"'
 INSTRUMENTS = b'{"rest":"instruments"'
-KINDS = ("connect", "instruments", "book", "trades", "historicalTrades", "time")
+_CONNECT, _OVERLAP = b'{"rest":"connect"', b'{"rest":"overlap"'
+KINDS = ("connect", "overlap", "instruments", "book", "trades", "historicalTrades", "time")
 T = TypeVar("T")
 
 
@@ -66,6 +69,11 @@ _prints = msgspec.json.Decoder(list[Print])
 def wrap(rest: str, symbol: str = "", data: Any = None, **given: int | str) -> bytes:
     """`{"rest":..,"symbol":..,<given>,"data":..}`"""
     return msgspec.json.encode({"rest": rest, "symbol": symbol, **given, "data": data})
+
+
+def overlapping(payload: bytes) -> bytes:
+    """The frame, as an overlap where it tells of a new connection."""
+    return _OVERLAP + payload[len(_CONNECT) :] if payload.startswith(_CONNECT) else payload
 
 
 def read(payload: bytes, position: int, ts_recv: int) -> Answer:
