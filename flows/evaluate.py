@@ -7,7 +7,7 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.deployments import arun_deployment
 
 from flows.cards import live_table
-from flows.report import NOTED, begin, report_drift
+from flows.report import NOTED, begin, marked, report_drift
 from flows.retry import STEP
 from trifecta.clock import SystemClock
 from trifecta.errors import DataError
@@ -45,8 +45,8 @@ async def train_anew(record: Record) -> None:
 
 
 @task(task_run_name="show live losses", **STEP)
-async def show(markdown: str) -> None:
-    await acreate_markdown_artifact(key="live", markdown=markdown, description="Served forecasts against what came")
+async def show(markdown: str, about: str) -> None:
+    await acreate_markdown_artifact(key="live", markdown=markdown, description=about)
 
 
 @flow(flow_run_name="judge what was served", **NOTED)
@@ -73,5 +73,5 @@ async def evaluate(retrain: bool = True) -> list[str]:
     moved = {one.version: [f"{name} {one.psi[name]:.2f}" for name in one.moved] for one in reports if one.moved}
     away = {version: f"inputs moved away (PSI): {', '.join(told)}" for version, told in moved.items()}
     report_drift(settings.run_dir, away)
-    await show(live_table(reports, problems))
+    await show(live_table(reports, problems), marked(settings, "Served forecasts against what came"))
     return demoted

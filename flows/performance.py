@@ -8,7 +8,7 @@ from prefect import flow, task
 from prefect.artifacts import acreate_link_artifact, acreate_markdown_artifact
 
 from flows import pictures
-from flows.report import NOTED, begin
+from flows.report import NOTED, begin, marked
 from flows.retry import STEP
 from trifecta.clock import SystemClock
 from trifecta.ops import earnings
@@ -37,9 +37,11 @@ async def performance() -> Path:
         key="tear-sheet",
         link=f"{api_url(settings)}/reports/{path.name}",
         link_text=path.name,
-        description=f"Performance, a page without network; the file is {path}",
+        description=marked(settings, f"Performance, a page without network; the file is {path}"),
     )
     await acreate_markdown_artifact(
-        key="performance", markdown=pictures.performance(told), description="What trading earned, and its course"
+        key="performance",
+        markdown=pictures.performance(told),
+        description=marked(settings, "What trading earned, and its course"),
     )
     return path

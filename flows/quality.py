@@ -9,7 +9,7 @@ from prefect import flow, task
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from flows import pictures
-from flows.report import NOTED, begin
+from flows.report import NOTED, begin, marked
 from flows.retry import STEP
 from warehouse import Lake, session
 from warehouse.maintain import counts
@@ -17,6 +17,10 @@ from warehouse.quality import CheckResult, run_checks
 
 MOST_ROWS = 200
 GAPS = "from gaps order by ts_recv desc limit ?"
+GAPS_ARE = (
+    "What the feeds skipped, newest first. Trades are fetched again (filled) where the venue still has them. Changes "
+    "of an order book (depth) are told once: it has no levels until its next snapshot, and no trade is lost by that"
+)
 LAG = "from feed_lag_1m order by ts_open desc limit ?"
 
 
@@ -33,15 +37,22 @@ async def show(key: str, rows: list[dict[str, str]], about: str) -> None:
 @flow(flow_run_name="check the warehouse", **NOTED)
 async def quality() -> int:
     """Returns how many checks found rows that cannot be true; fails if any did, after everything is shown."""
-    with session(Lake(begin().lake)) as connection:
+    settings = begin()
+    with session(Lake(settings.lake)) as connection:
         results = check(connection)
-        await acreate_markdown_artifact(key="checks", markdown=as_markdown(results), description="What cannot be true")
-        await show("counts", counted(connection), "What each table holds")
-        await show("gaps", records(connection, GAPS), "What the feeds skipped, newest first")
-        await acreate_markdown_artifact(
-            key="coverage", markdown=pictures.quality(connection), description="How much was recorded, and how late"
-        )
-        await show("lag", records(connection, LAG), "Receive time behind event time, by minute")
+        texts = {
+            "checks": (as_markdown(results), "What cannot be true"),
+            "coverage": (pictures.quality(connection), "How much was recorded, and how late"),
+        }
+        tables = {
+            "counts": (counted(connection), "What each table holds"),
+            "gaps": (records(connection, GAPS), GAPS_ARE),
+            "lag": (records(connection, LAG), "Receive time behind event time, by minute"),
+        }
+    for key, (text, about) in texts.items():
+        await acreate_markdown_artifact(key=key, markdown=text, description=marked(settings, about))
+    for key, (rows, about) in tables.items():
+        await show(key, rows, marked(settings, about))
     broken = [result.name for result in results if result.rows]
     if broken:
         raise ValueError(f"checks found rows that cannot be true: {', '.join(broken)}; see the artifact `checks`")

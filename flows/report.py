@@ -12,7 +12,7 @@ from prefect.runtime import flow_run
 
 from trifecta import logs
 from trifecta.clock import SystemClock
-from trifecta.settings import Settings, load
+from trifecta.settings import Market, Settings, load
 
 RUNNING = "Running"
 
@@ -102,6 +102,11 @@ def begin() -> Settings:
     settings = load()
     logs.configure(settings.logs, run=str(flow_run.id or ""), flow=str(flow_run.flow_name or ""))
     return settings
+
+
+def marked(settings: Settings, about: str) -> str:
+    """What an artifact shows, marked where no market made it."""
+    return about if settings.market is Market.LIVE else f"SIMULATED market. {about}"
 
 
 NOTED = Hooks(on_completion=[note], on_failure=[note], on_crashed=[note])

@@ -8,7 +8,7 @@ from loguru import logger
 from prefect import flow
 from prefect.artifacts import acreate_table_artifact
 
-from flows.report import ALWAYS
+from flows.report import ALWAYS, marked
 from trifecta.clock import SystemClock
 from trifecta.ops import parts, processes
 from trifecta.ops.signals import stop_event
@@ -23,7 +23,8 @@ COLUMNS = ("type", "recommendation", "expected_profit", "risk_score", "reason", 
 async def cycle(number: int, found: int, rows: list[dict[str, str]]) -> None:
     """Shows what the scanners see now, as the artifact `opportunities`."""
     if rows:
-        await acreate_table_artifact(key="opportunities", table=rows, description=f"What scan {number} found")
+        about = marked(load(), f"What scan {number} found")
+        await acreate_table_artifact(key="opportunities", table=rows, description=about)
 
 
 async def show(snapshot: Snapshot) -> None:

@@ -10,6 +10,12 @@ import duckdb
 from warehouse.lake import Compacted, Expired, Lake
 from warehouse.tables import TABLES
 
+GAP_IN_WORDS = (
+    "if(stream = 'depth', 'moments without an order book', if(stream = 'trade', 'trades', stream) || ' ' || status)"
+)
+"""What a row of `gaps` tells. A book's changes are told once: it is whole again with its next snapshot, and no trade is
+lost by that; whatever else was skipped is fetched again where that is possible."""
+
 
 class Count(NamedTuple):
     """Rows of one table, venue and symbol (empty where the table has none), and their receive times, UTC."""

@@ -76,7 +76,8 @@ def _totals() -> None:
     minutes = reader().read(_MINUTES, minutes=MINUTES)
     gaps = reader().read(_GAPS, days=DAYS)
     quarantine = reader().read(_QUARANTINE, days=DAYS)
-    states = gaps["status"].value_counts()
+    of_books = gaps["stream"] == "depth"
+    states = gaps.loc[~of_books, "status"].value_counts()
     whole = minutes[minutes["ts_open"].between(minutes["ts_open"].min(), minutes["ts_open"].max(), inclusive="neither")]
     figures.tiles(
         {
@@ -87,6 +88,11 @@ def _totals() -> None:
             "Gaps open": (f"{states.get('open', 0)}", "being repaired"),
             "Gaps filled": (f"{states.get('filled', 0)}", f"in {DAYS} days: skipped by the feed and fetched again"),
             "Gaps lost": (f"{states.get('lost', 0)}", f"in {DAYS} days: the venue does not tell them any more"),
+            "Order book out": (
+                f"{of_books.sum()}×",
+                f"in {DAYS} days: its changes are told once, so it has no levels until its next snapshot; no trade is "
+                "lost by that",
+            ),
             "In quarantine": (f"{quarantine['inputs'].sum():,.0f}", f"inputs of {DAYS} days that cannot be true"),
         },
         key="totals",

@@ -14,8 +14,21 @@ from trifecta.ops.alerts.facts import failed_flows
 
 MINUTES = 15
 Light = tuple[Literal["green", "orange", "red", "blue", "gray"], str, str]  # colour, icon and words
+_MEANS = {
+    "sensors": "Feeds that sent a second within the last few. Which one is silent: Data quality.",
+    "broken_image": "Ids that a feed skipped in the last 7 days. Trades are fetched again where the venue still has "
+    "them. Changes of an order book are told once: it has no levels until its next snapshot, and no trade is lost.",
+    "model_training": "How many of the served ranges a trained model tells. It has to beat every baseline first; "
+    "until then the best baseline serves. See Models.",
+    "front_hand": "The halt switch: while it is on, no new order is sent anywhere. See Risk.",
+    "schedule": "Scheduled work in Prefect: red names the flow whose newest run did not complete.",
+    "account_balance_wallet": "What the portfolio is worth at the newest prices. See Performance.",
+}
+"""What a light tells, by its icon."""
 _GAPS = """
-    select count(*) filter (where status = 'open') as open, count(*) filter (where status = 'lost') as lost
+    select count(*) filter (where status = 'open') as open,
+        count(*) filter (where status = 'lost' and stream <> 'depth') as lost,
+        count(*) filter (where status = 'lost' and stream = 'depth') as books
     from gaps where date >= current_date - 7
 """
 HOURS = 6
@@ -81,7 +94,7 @@ def _system() -> None:
     models = sum(one["source"] == "model" for one in serving)
     lights: list[Light] = [
         ("green" if fresh == len(feeds) and feeds else "red", "sensors", f"{fresh} of {len(feeds)} feeds fresh"),
-        _gaps(int(gaps["open"]), int(gaps["lost"])),
+        _gaps(int(gaps["open"]), int(gaps["lost"]), int(gaps["books"])),
         ("green" if models else "blue", "model_training", f"{models} of {len(serving)} ranges told by a model"),
         _halt(halt),
         _flows(),
@@ -89,7 +102,7 @@ def _system() -> None:
     ]
     with st.container(horizontal=True):
         for colour, icon, text in lights:
-            st.badge(text, icon=f":material/{icon}:", color=colour)
+            st.badge(text, icon=f":material/{icon}:", color=colour, help=_MEANS.get(icon))
 
 
 def _halt(told: dict[str, Any]) -> Light:
@@ -99,11 +112,13 @@ def _halt(told: dict[str, Any]) -> Light:
     return ("red", "front_hand", "HALTED") if told["halted"] else ("green", "front_hand", "trading allowed")
 
 
-def _gaps(waiting: int, lost: int) -> Light:
-    """A gap that can still be repaired, and one that the venue no longer tells."""
+def _gaps(waiting: int, lost: int, books: int) -> Light:
+    """Gaps that can still be repaired, that a venue no longer tells, and moments of an order book."""
     if waiting:
         return "orange", "broken_image", f"{waiting} gaps being repaired"
-    return ("gray", "broken_image", f"no gap open, {lost} lost") if lost else ("green", "broken_image", "no gap")
+    if lost:
+        return "gray", "broken_image", f"no gap open, {lost} lost"
+    return "green", "broken_image", f"no trade missing, book out {books}×" if books else "no gap"
 
 
 def _flows() -> Light:

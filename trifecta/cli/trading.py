@@ -25,7 +25,7 @@ def scan(
         scanning.watch(configured(), out)
         return
     found = scanning.once(configured(), err)
-    print_either(found, scanning.shown(found), json)
+    print_either(found, scanning.shown(found, out.width), json)
 
 
 Why = Annotated[str, typer.Argument(help="Why; kept in the ledger and shown.")]

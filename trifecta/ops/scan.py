@@ -36,6 +36,9 @@ LOOK_S = 5.0
 CYCLE_S = 0.5
 POLL_S = 1.0
 STYLES = {"EXECUTE": "bold green", "CONSIDER": "yellow", "SKIP": "dim"}
+WIDE = 110
+"""Columns of a terminal that shows everything."""
+WIDE_ONLY = {"route", "strength", "risk"}
 Found = dict[str, Any]
 
 
@@ -59,7 +62,7 @@ def watch(settings: Settings, console: Console) -> None:
         while True:
             found = ask(settings)
             waiting = Text("no scanner answers: `trifecta up` runs them, `trifecta scan --once` looks without it")
-            live.update(shown(found) if found is not None else waiting, refresh=True)
+            live.update(shown(found, console.width) if found is not None else waiting, refresh=True)
             time.sleep(POLL_S)
 
 
@@ -143,13 +146,14 @@ def _free_pair() -> int:
         return port
 
 
-def shown(found: Found) -> RenderableType:
-    """Tables for people: one an engine."""
-    stats = found["stats"]
+def shown(found: Found, width: int) -> RenderableType:
+    """Tables for people, one an engine, for a terminal of so many columns: a narrow one shows less of each."""
+    stats, narrow = found["stats"], width < WIDE
     parts_: list[RenderableType] = []
     if found["simulated"]:
         parts_.append(Panel(Text("SIMULATED MARKET", justify="center", style="bold"), style="black on yellow"))
-    parts_ += [_arbitrage(found["arbitrage"]), _forex(found["forex"]), _binary(found["binary"])]
+    for title, row_of in (("arbitrage", _arbitrage), ("forex", _forex), ("binary", _binary)):
+        parts_.append(_table(title.upper(), [row_of(row) for row in found[title]], narrow=narrow))
     line = f"{stats['markets']} markets · {stats['scans']} scans of {stats['scan_us']:.0f} us · {found['timestamp']}"
     parts_.append(Text(line, style="dim"))
     parts_ += [Text(f"missing: {missing}", style="yellow") for missing in stats["missing"]]
@@ -157,55 +161,59 @@ def shown(found: Found) -> RenderableType:
         f"{venue}: {', '.join(f'{why} {count}' for why, count in reasons.items())}"
         for venue, reasons in stats["doubted"].items()
     ]
-    parts_ += [Text(f"not believed: {line}", style="dim") for line in doubted]
+    parts_ += [Text(f"not believed: {line}", style="dim", no_wrap=narrow, overflow="ellipsis") for line in doubted]
     return Group(*parts_)
 
 
-def _arbitrage(rows: list[Found]) -> Table:
-    table = _table("ARBITRAGE", "route", "asset", "buy", "sell", "spread %", "profit", "costs", "risk", "advice", "why")
-    for row in rows:
-        costs = sum(cost["amount"] for cost in row["costs"])
-        table.add_row(
-            row["route_type"],
-            row["asset"],
-            row["buy_exchange"] or "-",
-            row["sell_exchange"] or "-",
-            f"{row['spread_percent']:.3f}",
-            f"{row['expected_profit']:,.2f} {row['currency']}",
-            f"{costs:,.2f}",
-            *_advice(row),
-        )
-    return table
+Cells = dict[str, str | Text]
 
 
-def _forex(rows: list[Found]) -> Table:
-    table = _table("FOREX", "pair", "signal", "strength", "entry", "take profit", "stop loss", "risk", "advice", "why")
-    for row in rows:
-        prices = (f"{row[name]:.5f}" for name in ("entry", "take_profit", "stop_loss"))
-        table.add_row(row["pair"], row["signal"], f"{row['strength']:.0f}", *prices, *_advice(row))
-    return table
+def _arbitrage(row: Found) -> Cells:
+    cells: Cells = {
+        "route": row["route_type"],
+        "asset": row["asset"],
+        "buy": row["buy_exchange"] or "-",
+        "sell": row["sell_exchange"] or "-",
+        "spread %": f"{row['spread_percent']:.3f}",
+        "profit": f"{row['expected_profit']:,.2f} {row['currency']}",
+        "costs": f"{sum(cost['amount'] for cost in row['costs']):,.2f}",
+    }
+    return cells | _advice(row)
 
 
-def _binary(rows: list[Found]) -> Table:
-    table = _table("BINARY", "pair", "direction", "probability %", "break-even %", "expiry", "risk", "advice", "why")
-    for row in rows:
-        table.add_row(
-            row["pair"],
-            row["direction"],
-            f"{row['probability']:.1f}",
-            f"{100 * row['break_even']:.1f}",
-            row["expiry"],
-            *_advice(row),
-        )
-    return table
+def _forex(row: Found) -> Cells:
+    prices = {name.replace("_", " "): f"{row[name]:.5f}" for name in ("entry", "take_profit", "stop_loss")}
+    return {"pair": row["pair"], "signal": row["signal"], "strength": f"{row['strength']:.0f}", **prices} | _advice(row)
 
 
-def _advice(row: Found) -> tuple[str, Text, str]:
-    return f"{row['risk_score']:.0f}", Text(row["recommendation"], STYLES[row["recommendation"]]), row["reason"]
+def _binary(row: Found) -> Cells:
+    cells: Cells = {
+        "pair": row["pair"],
+        "direction": row["direction"],
+        "won %": f"{row['probability']:.1f}",
+        "needed %": f"{100 * row['break_even']:.1f}",
+        "expiry": row["expiry"],
+    }
+    return cells | _advice(row)
 
 
-def _table(title: str, *columns: str) -> Table:
+def _advice(row: Found) -> Cells:
+    advice = Text(row["recommendation"], STYLES[row["recommendation"]])
+    return {"risk": f"{row['risk_score']:.0f}", "advice": advice, "why": row["reason"]}
+
+
+def _table(title: str, rows: list[Cells], *, narrow: bool) -> Table:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, expand=True)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    if not rows:
+        table.show_header = False
+        table.add_row(Text("none now", style="dim"))
+        return table
+    shown_ = [name for name in rows[0] if not (narrow and name in WIDE_ONLY)]
+    for name in shown_:
+        if name == "why":  # what is left of the line
+            table.add_column(name, ratio=1, no_wrap=narrow, overflow="ellipsis")
+        else:
+            table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        table.add_row(*(row[name] for name in shown_))
     return table

@@ -21,7 +21,9 @@ from warehouse import Lake, session
 from warehouse.errors import WarehouseError
 from warehouse.lake import local_path
 from warehouse.ledger import Ledger, equity
-from warehouse.maintain import counts
+from warehouse.maintain import GAP_IN_WORDS, counts
+
+_GAPS = f"select {GAP_IN_WORDS}, count(*) from gaps group by 1 order by 1"  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Status:
     health: dict[str, Any]
     lake: tuple[dict[str, Any], ...]
     gaps: dict[str, int]
-    """How many gaps stand in the lake, by status."""
+    """How many gaps stand in the lake, by what is missing and whether it was fetched again."""
     halted: str | None = None
     """Why trading is halted; None while it is not, or nobody can tell."""
     alerts: tuple[str, ...] = ()
@@ -104,7 +106,7 @@ def _lake(settings: Settings) -> tuple[tuple[dict[str, Any], ...], dict[str, int
     if folder is not None and not folder.exists():
         return (), {}
     with session(Lake(settings.lake)) as connection:
-        gaps = connection.execute("select status, count(*) from gaps group by status order by status").fetchall()
+        gaps = connection.execute(_GAPS).fetchall()
         return tuple(row._asdict() for row in counts(connection)), {str(name): int(count) for name, count in gaps}
 
 

@@ -38,7 +38,7 @@ def follow(settings: Settings, clock: Clock, console: Console) -> Status:
 
 def shown(status: Status) -> RenderableType:
     """What `trifecta status` shows."""
-    lines: list[RenderableType] = [SIMULATED] if status.simulated and status.running else []
+    lines: list[RenderableType] = [SIMULATED] if status.simulated else []
     running = ", ".join(f"{name} ({pid})" for name, pid in status.processes.items())
     lines.append(Text(f"running: {running}" if running else "not running: `trifecta up` starts it"))
     if status.halted is not None:

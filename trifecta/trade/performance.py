@@ -134,16 +134,15 @@ def of(connection: Connection, portfolio: str, currency: str, zone: str, now_ns:
     by_day = _sums(booked, lambda one: one.day, models)
     for held in valuation.positions:
         gain = valuation.convert(held.value - held.cost, held.quote)
-        by_engine[held.engine].unrealised += gain
-        by_venue[held.venue].unrealised += gain
+        for summed in (by_engine[held.engine], by_venue[held.venue]):
+            summed.unrealised += gain
+            summed.labels.add(_of_market(held.venue))
     for decision, (engine, closed_ns, pnl) in closed.items():
         by_engine[engine].pnls.append(pnl)
         by_day[day_of(closed_ns)].pnls.append(pnl)
         by_day[day_of(closed_ns)].labels.add(label(models.get(decision, "market")))
     for (_, venue), pnl in _at_venues(booked, closed).items():
         by_venue[venue].pnls.append(pnl)
-    for name, summed in by_venue.items():
-        summed.labels.add(SIMULATED if name.startswith("sim_") else "")
     course = course_of(connection, portfolio, zone, now_ns)
     if course.pnl:
         _marked(by_day, {**course.pnl, day_of(now_ns): valuation.worth.pnl}, _labels(by_engine.values()))
@@ -226,9 +225,15 @@ def _sums(
             summed.fees += one.amount
         else:
             summed.realised += one.amount
+        summed.labels.add(_of_market(one.venue))
         if one.decision is not None:
             summed.labels.add(label(models.get(one.decision, "market")))
     return found
+
+
+def _of_market(venue: str) -> str:
+    """What must stand beside P&L that was made there."""
+    return SIMULATED if venue.startswith("sim_") else ""
 
 
 def _at_venues(booked: Iterable[_Booking], closed: Mapping[str, object]) -> dict[tuple[str, str], Decimal]:

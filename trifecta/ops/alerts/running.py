@@ -15,7 +15,7 @@ from trifecta.ops.alerts import facts, watch
 from trifecta.ops.alerts.rules import Severity
 from trifecta.ops.alerts.sending import Sender
 from trifecta.ops.alerts.watch import Message, Watch
-from trifecta.settings import Settings
+from trifecta.settings import Market, Settings
 from warehouse.ledger import Ledger
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 5.0, 300.0
@@ -27,7 +27,8 @@ class Running:
 
     def __init__(self, settings: Settings, clock: Clock, sender: Sender) -> None:
         self._settings, self._clock, self._sender = settings, clock, sender
-        self._watch = Watch(settings.alerts, watch.load(settings.run_dir))
+        simulated = settings.market is not Market.LIVE
+        self._watch = Watch(settings.alerts, watch.load(settings.run_dir), simulated=simulated)
         self._ledger = Ledger(settings.ledger)
         self._retry_s, self._next_s = FIRST_RETRY_S, 0.0
 

@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from trifecta.clock import NS_PER_S
+from trifecta.ops.alerts.watch import SIMULATED
 from trifecta.settings import Market, Settings
 from warehouse import Lake, session
 from warehouse.ledger import Ledger, decisions, equity, outcomes
+from warehouse.maintain import GAP_IN_WORDS
 
 DAY_S = 86_400
 
@@ -22,11 +24,11 @@ _RECORDED = """
         and ts_event > $day::timestamp and ts_event <= $day::timestamp + interval 1 day
     group by all order by all
 """
-_GAPS = """
-    select status, count(*) from gaps
+_GAPS = f"""
+    select {GAP_IN_WORDS}, count(*) from gaps
     where ts_to >= $day::timestamp and ts_to < $day::timestamp + interval 1 day
     group by 1 order by 1
-"""
+"""  # noqa: S608
 _QUARANTINED = "select count(*) from quarantine where date = $day::date"
 _FORECASTS = """
     select method, count(*) from predictions
@@ -40,7 +42,7 @@ def of_day(settings: Settings, day: date) -> str:
     """The summary of one day, UTC."""
     lines = [f"{day:%A, %d %B %Y} (UTC)"]
     if settings.market is not Market.LIVE:
-        lines.append("SIMULATED market: nothing here was traded anywhere.")
+        lines.append(SIMULATED)
     lines += ["", *_recorded(settings, day)]
     with Ledger(settings.ledger) as ledger:
         if ledger.revision() is not None:
@@ -58,7 +60,7 @@ def _recorded(settings: Settings, day: date) -> Iterator[str]:
         if not rows:
             yield "Nothing was recorded."
         gaps = connection.execute(_GAPS, values).fetchall()
-        yield "Gaps: " + (", ".join(f"{count} {status}" for status, count in gaps) or "none")
+        yield "Gaps: " + (", ".join(f"{count} {what}" for what, count in gaps) or "none")
         yield f"In quarantine: {(connection.execute(_QUARANTINED, values).fetchone() or (0,))[0]:,}"
         told = connection.execute(_FORECASTS, values).fetchall()
         yield "Forecasts: " + (", ".join(f"{count:,} by {method}" for method, count in told) or "none")

@@ -16,6 +16,8 @@ from trifecta.settings import AlertSettings
 MOST_WAITING = 200
 STATE = "alerts.json"
 
+SIMULATED = "SIMULATED market: nothing here was traded anywhere."
+
 
 class Active(msgspec.Struct):
     """A cause that lasts."""
@@ -50,8 +52,11 @@ class State(msgspec.Struct):
 class Watch:
     """Judges facts, one look after the other."""
 
-    def __init__(self, settings: AlertSettings, state: State, rules: tuple[Rule, ...] = RULES) -> None:
+    def __init__(
+        self, settings: AlertSettings, state: State, rules: tuple[Rule, ...] = RULES, *, simulated: bool = False
+    ) -> None:
         self._settings = settings
+        self._ending = f"\n\n{SIMULATED}" if simulated else ""
         self._rules = {rule.name: rule for rule in rules if rule.name not in settings.mute}
         self.state = state
 
@@ -105,7 +110,8 @@ class Watch:
         rule = self._rules.get(one.rule)
         severity = rule.severity if rule is not None else Severity.WARNING
         mark = "recovered" if kind == "recovery" else severity.value
-        self.add(Message(f"[{mark}] {one.rule.replace('_', ' ')}: {one.subject}", body, severity, kind, now_ns))
+        title = f"[{mark}] {one.rule.replace('_', ' ')}: {one.subject}"
+        self.add(Message(title, body + self._ending, severity, kind, now_ns))
 
 
 def load(run_dir: Path) -> State:
