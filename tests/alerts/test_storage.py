@@ -18,7 +18,7 @@ from tests.alerts.watched import Still, Watched
 from tests.ports import free_port
 from tests.postgres import server_for_tests
 from trifecta.ops import parts
-from trifecta.ops.alerts import facts
+from trifecta.ops.alerts.rules import GIB
 from trifecta.settings import Settings, load
 from warehouse import Lake
 from warehouse.ledger import Ledger
@@ -94,13 +94,30 @@ def test_a_ledger_whose_server_is_away_is_told_once_and_that_it_is_back(
     assert "Check `TRIFECTA_LEDGER_URL` and that the server runs" in webhook.bodies[0]
 
 
-def test_a_disk_that_is_nearly_full_is_told_once_and_that_there_is_room(
-    tmp_path: Path, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    still = Still(tmp_path, webhook, "disk_low")
-    for free in (50 * 1024**3, 1024**3, 1024**3, 50 * 1024**3):
-        usage = shutil._ntuple_diskusage(100 * 1024**3, 0, free)
-        monkeypatch.setattr(facts.shutil, "disk_usage", lambda _, usage=usage: usage)
+def test_a_ledger_whose_file_is_not_there_is_told_once_and_that_it_is_back(tmp_path: Path, webhook: Webhook) -> None:
+    path, aside = tmp_path / "ledger.db", tmp_path / "aside"
+    with Ledger(f"sqlite:///{path}") as ledger:
+        ledger.migrate()
+    with closing(Still(tmp_path, webhook, "ledger_unreadable")) as still:
         still.wait(60)
+        assert webhook.titles == []
+        path.rename(aside)
+        path.mkdir()  # what a restore to the wrong place left
+        still.wait(60)
+        still.wait(60)
+        path.rmdir()
+        aside.rename(path)
+        still.wait(60)
+    assert webhook.titles == ["[critical] ledger unreadable: ledger", "[recovered] ledger unreadable: ledger"]
+    assert "of SQLite, that its file is there" in webhook.bodies[0]
+
+
+def test_a_disk_with_less_room_than_asked_for_is_told_once_and_that_there_is_enough(
+    tmp_path: Path, webhook: Webhook
+) -> None:
+    whole = shutil.disk_usage(tmp_path).total / GIB + 1
+    for wanted in (0.001, whole, whole, 0.001):  # of each start; what was told is kept
+        with closing(Still(tmp_path, webhook, "disk_low", disk_free_gib=wanted)) as still:
+            still.wait(60)
     assert webhook.titles == ["[critical] disk low: disk", "[recovered] disk low: disk"]
-    assert "1.0 GiB are free, 2 GiB are needed" in webhook.bodies[0]
+    assert f"GiB are free, {whole:g} GiB are needed" in webhook.bodies[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from trifecta.clock import Clock
 from trifecta.errors import PermanentError
 from trifecta.ops.trading import opened
-from trifecta.settings import Settings
+from trifecta.settings import Market, Settings
 from trifecta.trade import performance, tearsheet
 from trifecta.trade.performance import Performance
 
@@ -31,7 +31,14 @@ def of(settings: Settings, clock: Clock, portfolio: str | None = None) -> list[P
             raise PermanentError(f"portfolio = {portfolio!r}: expected one of {', '.join(known) or 'none yet'}")
         asked = known if portfolio is None else [portfolio]
         terms = settings.trade.reporting_currency, settings.risk.timezone, clock.now_ns()
-        return [performance.of(connection, name, *terms) for name in asked]
+        return [_marked(performance.of(connection, name, *terms), settings) for name in asked]
+
+
+def _marked(told: Performance, settings: Settings) -> Performance:
+    """A simulated system says so before anything was traded in it."""
+    if settings.market is Market.LIVE:
+        return told
+    return replace(told, labels=tuple(sorted({*told.labels, performance.SIMULATED})))
 
 
 def plain(told: Performance) -> dict[str, Any]:

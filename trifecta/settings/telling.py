@@ -32,6 +32,8 @@ class AlertSettings(BaseModel, extra="forbid"):
     feed_silent_s: float = Field(30.0, gt=0)
     gap_open_s: float = Field(900.0, gt=0)
     order_unknown_s: float = Field(60.0, ge=0)
+    disk_free_gib: float = Field(2.0, gt=0)
+    """How much of the data folder's disk must be free."""
 
     @model_validator(mode="after")
     def _check_quiet_hours(self) -> Self:

@@ -17,6 +17,7 @@ from trifecta.trade.performance import Group, Performance
 
 BLUE, GREEN, RED, GREY = "#3E7BFA", "#12A594", "#E5484D", "#8A94A6"
 MOST_DAYS = 60
+FEWEST_POINTS = 2
 NONE = "-"
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#1c2024;background:#fff;max-width:60rem;margin:2rem auto;padding:0 1rem}
@@ -59,9 +60,9 @@ def summary(told: Performance) -> dict[str, str]:
 
 
 def figures(told: Performance) -> list[tuple[str, Figure]]:
-    """Titled plots; none where nothing was booked."""
+    """Titled plots; none before there is a course to draw."""
     course = told.course
-    if not len(course.ts_ns):
+    if len(course.ts_ns) < FEWEST_POINTS:
         return []
     times = [datetime.fromtimestamp(ts / NS_PER_S, UTC) for ts in course.ts_ns.tolist()]
     equity, axes = _blank(2.8)
@@ -127,6 +128,7 @@ def _section(told: Performance) -> str:
         f'<div class="tile">{escape(name)}<b>{escape(text)}</b></div>' for name, text in summary(told).items()
     )
     plots = "".join(f"<h2>{escape(title)}</h2>{svg(figure)}" for title, figure in figures(told))
+    plots = plots or "<p>No course yet: it is drawn from the second valuation on.</p>"
     tables = "".join(
         f"<h2>{title}</h2>{_table(rows(groups))}"
         for title, groups in (

@@ -130,11 +130,15 @@ def read(settings: Settings, clock: Clock, ledger: Ledger | None) -> Facts:
 
 @contextmanager
 def _reading(ledger: Ledger | None) -> Iterator[Connection | None]:
-    if ledger is None or ledger.revision() is None:
-        yield None
-        return
-    with ledger.read() as connection:
-        yield connection
+    try:
+        if ledger is None or ledger.revision() is None:
+            yield None
+            return
+        with ledger.read() as connection:
+            yield connection
+    finally:
+        if ledger is not None and ledger.is_sqlite:
+            ledger.close()  # an open file stays readable to us after it was moved away from everybody else
 
 
 def failed_flows(run_dir: Path) -> dict[str, str]:

@@ -15,7 +15,7 @@ LEDGER_SILENT_S = 10.0
 TRADER_SILENT_S = 30.0
 RESTART_S = 60.0
 """What always runs is started again within this."""
-FREE_BYTES = 2 * 1024**3
+GIB = 1024**3
 
 
 class Severity(StrEnum):
@@ -87,9 +87,9 @@ def _ledger_unreadable(facts: Facts, _: AlertSettings) -> Found:
         yield "ledger", facts.ledger_problem
 
 
-def _disk_low(facts: Facts, _: AlertSettings) -> Found:
-    if facts.free_bytes is not None and facts.free_bytes < FREE_BYTES:
-        yield "disk", f"{facts.free_bytes / 1024**3:.1f} GiB are free, {FREE_BYTES / 1024**3:.0f} GiB are needed"
+def _disk_low(facts: Facts, settings: AlertSettings) -> Found:
+    if facts.free_bytes is not None and facts.free_bytes < settings.disk_free_gib * GIB:
+        yield "disk", f"{facts.free_bytes / GIB:.1f} GiB are free, {settings.disk_free_gib:g} GiB are needed"
 
 
 def _halted(facts: Facts, _: AlertSettings) -> Found:
@@ -173,7 +173,7 @@ RULES = (
         Severity.CRITICAL,
         _ledger_unreadable,
         "The ledger cannot be read: nothing is traded while it is away.",
-        "Check `TRIFECTA_LEDGER_URL` and that the server runs; of SQLite, that the disk is not full.",
+        "Check `TRIFECTA_LEDGER_URL` and that the server runs; of SQLite, that its file is there, the disk not full.",
         lambda _: LEDGER_SILENT_S,
     ),
     Rule(
@@ -181,7 +181,8 @@ RULES = (
         Severity.CRITICAL,
         _disk_low,
         "The data folder's disk is nearly full. Without room a recorder cannot keep what it hears.",
-        "Make room. `capture.journal_days` says how long journals stay; the `retention` flow removes older ones.",
+        "Make room. `capture.journal_days` says how long journals stay; the `retention` flow removes older ones. "
+        "`alerts.disk_free_gib` says how much must be free.",
     ),
     Rule(
         "flow_failed",
