@@ -69,7 +69,7 @@ def _versions() -> None:
     if versions.empty:
         frame.nothing("No version was trained yet", "Training needs hours of recording; it says how many are missing.")
         return
-    shown = versions[["version", "status", "venue", "symbol", "horizon_s", "network", "created_at", "reason"]]
+    shown = versions[["version", "status", "target", "venue", "symbol", "horizon_s", "network", "created_at", "reason"]]
     st.dataframe(
         shown,
         hide_index=True,
@@ -124,9 +124,9 @@ def _plots(folder: Path) -> None:
 
 def _decide(act: str, row: dict[str, Any]) -> None:
     """The second step: why."""
-    market = f"{row['symbol']} at {row['venue']}, {row['horizon_s']} s"
-    said = f"{row['version']} shall serve {market}" if act == "promote" else f"{market} gets the champion before"
-    st.markdown(f"{said}. It takes effect with the next second.")
+    market = f"the {row['target']} of {row['symbol']} at {row['venue']}, {row['horizon_s']} s"
+    who = row["version"] if act == "promote" else "The champion before"
+    st.markdown(f"{who} shall serve {market}. It takes effect with the next second.")
     with st.form(act, border=False, clear_on_submit=True):
         reason = st.text_input("Why", max_chars=MOST_REASON)
         sent = st.form_submit_button("Do it", type="primary")
@@ -138,7 +138,8 @@ def _decide(act: str, row: dict[str, Any]) -> None:
 
 
 def _market(row: dict[str, Any]) -> dict[str, Any]:
-    return {"venue": row["venue"], "symbol": row["symbol"], "horizon_s": int(row["horizon_s"])}
+    named = {name: row[name] for name in ("target", "venue", "symbol")}
+    return {**named, "horizon_s": int(row["horizon_s"])}
 
 
 main()

@@ -19,7 +19,7 @@ async def test_a_promoted_version_serves_at_once_and_a_rollback_brings_back_the_
     async with client_of(sidecar) as client:
         for version in (first, second):
             answer = await client.post("/model/promote", json={"version": version, "reason": "looks better"})
-            assert answer.json()["status"] == "champion"
+            assert (answer.json()["status"], answer.json()["target"]) == ("champion", "range")
             assert (await range_of(sidecar))["model_version"] == version
         back = await client.post("/model/rollback", json={**MARKET, "reason": "it was not"})
         assert back.json()["version"] == first
@@ -37,9 +37,11 @@ async def test_a_direction_is_rolled_back_by_naming_its_target(shelf: Shelf, sid
     async with client_of(sidecar) as client:
         of_range = await client.post("/model/rollback", json=of)
         back = await client.post("/model/rollback", json={**of, "target": "direction"})
+        known = (await client.get("/model/status")).json()["versions"]
     assert of_range.status_code == 409
     assert "range of sim_mt5_law EURUSD over 3600 s has no champion" in of_range.json()["reason"]
     assert back.json()["version"] == versions[0]
+    assert {one["version"]: one["target"] for one in known} == dict.fromkeys(versions, "direction")
 
 
 async def test_what_may_not_serve_is_refused_with_the_reason(sidecar: Front) -> None:

@@ -8,6 +8,7 @@ from pydantic import ConfigDict
 from pydantic.config import JsonDict
 
 from trifecta.forecast.records import Record
+from trifecta.forecast.targets import Target
 from trifecta.serve.prefect_api import Run
 from trifecta.serve.replies import Reply
 from trifecta.serve.times import iso
@@ -50,9 +51,10 @@ class TrainingStarted(Reply):
 
 
 class ModelVersion(Reply):
-    """One version as the registry knows it. `reason` says how it came to its status."""
+    """One version as the registry knows it. `target` is what it forecasts, `reason` how it came to its status."""
 
     version: str
+    target: Target
     venue: str
     symbol: str
     horizon_s: int
@@ -107,6 +109,7 @@ class ModelStatus(Reply):
                 "versions": [
                     {
                         "version": _VERSION,
+                        "target": "range",
                         "venue": "sim_binance",
                         "symbol": "PAXGUSDT",
                         "horizon_s": 300,
@@ -140,6 +143,7 @@ def training_run(run: Run, progress: float | None) -> TrainingRun:
 def model_version(record: Record) -> ModelVersion:
     return ModelVersion(
         version=record.version,
+        target=record.key.target,
         venue=record.key.venue,
         symbol=record.key.symbol,
         horizon_s=record.key.horizon_s,
