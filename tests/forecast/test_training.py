@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from random import random
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -78,6 +80,25 @@ def test_gate_refuses_where_there_is_nothing_to_find() -> None:
 def test_another_seed_gives_other_weights(series: Series, brief: Contest) -> None:
     other = hold([series], replace(BRIEF, seed=6))
     assert not np.array_equal(brief.runs["lstm"].validation.range, other.runs["lstm"].validation.range)
+
+
+def test_threads_that_draw_random_numbers_change_no_weight(series: Series, brief: Contest) -> None:
+    """Python's random state is one for a whole process; a flow's own threads draw from it while a network trains."""
+    over = Event()
+
+    def draw() -> None:
+        while not over.wait(1e-4):
+            random()  # noqa: S311
+
+    other = Thread(target=draw)
+    other.start()
+    try:
+        again = hold([series], BRIEF)
+    finally:
+        over.set()
+        other.join()
+    assert again.runs["lstm"].epochs == brief.runs["lstm"].epochs
+    np.testing.assert_array_equal(again.runs["lstm"].validation.range, brief.runs["lstm"].validation.range)
 
 
 def test_nothing_that_is_fitted_depends_on_the_test_part(series: Series, brief: Contest) -> None:

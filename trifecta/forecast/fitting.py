@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -137,9 +138,10 @@ def learn(
         on_epoch(epoch + 1, log[-1])
 
     model.fit(
-        batches(keras, windows, wanted, fold.training, effort.windows, seed),
-        validation_data=batches(keras, windows, wanted, held_out, 0, None),
+        batches(keras, windows, wanted, fold.training, effort.windows, seed, _own_random().python_random),
+        validation_data=batches(keras, windows, wanted, held_out, 0),
         epochs=effort.epochs,
+        shuffle=False,  # Keras would do it in another thread, by a state that every thread draws from
         verbose=0,
         callbacks=[
             keras.callbacks.EarlyStopping("val_loss", patience=effort.patience, restore_best_weights=True),
@@ -150,14 +152,22 @@ def learn(
 
 
 def prepare(seed: int) -> Any:
-    """Keras, seeded, with operations that give the same bits each time."""
+    """Keras, seeded, with operations that give the same bits each time, whatever other threads of this process do."""
     import keras  # noqa: PLC0415  seconds and 400 MB that only training needs
     import tensorflow  # noqa: PLC0415
 
     keras.backend.clear_session()  # else every network trained so far stays in memory
     keras.utils.set_random_seed(seed)
+    _own_random().python_random = Random(seed)  # noqa: S311  no secret
     tensorflow.config.experimental.enable_op_determinism()
     return keras
+
+
+def _own_random() -> Any:
+    """Keras' module that draws the seed of each layer, by default from Python's random state, as any thread may do."""
+    from keras.src.random import seed_generator  # noqa: PLC0415  as above
+
+    return seed_generator
 
 
 def export(model: Any) -> bytes:
@@ -187,22 +197,40 @@ def _spread(rows: Rows, at_most: int) -> Rows:
 
 
 def batches(
-    keras: Any, windows: Windows, wanted: Mapping[str, Floats], rows: Rows, at_most: int, seed: int | None
+    keras: Any,
+    windows: Windows,
+    wanted: Mapping[str, Floats],
+    rows: Rows,
+    at_most: int,
+    seed: int | None = None,
+    order: Random | None = None,
 ) -> Any:
-    """Batches of windows and labels, made when they are asked for; shuffled anew for each epoch if seeded."""
+    """Batches of windows and labels, made when they are asked for.
+
+    Args:
+        seed: rows are shuffled anew for each epoch; by default never.
+        order: draws in which order an epoch shows its batches.
+    """
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is not typed
         def __init__(self) -> None:
             super().__init__()
             self._random = np.random.default_rng(seed)
             self.on_epoch_end()
+            self._order = list(range(len(self)))
 
         def __len__(self) -> int:
             return ceil(len(self._rows) / BATCH)
 
         def __getitem__(self, index: int) -> tuple[Any, Mapping[str, Any]]:
-            part = self._rows[index * BATCH : (index + 1) * BATCH]
+            place = self._order[index]
+            part = self._rows[place * BATCH : (place + 1) * BATCH]
             return windows.batch(part), {head: column[part] for head, column in wanted.items()}
+
+        def on_epoch_begin(self) -> None:
+            self._order = list(range(len(self)))
+            if order is not None:
+                order.shuffle(self._order)
 
         def on_epoch_end(self) -> None:
             shown = rows if seed is None else self._random.permutation(rows)
