@@ -27,11 +27,12 @@ _HOURS = """
     where ts_open > now()::timestamp - to_days($days)
 """
 _GAPS = """
-    select symbol, venue, stream, status, last_id - first_id + 1 as ids, ts_from, ts_to,
-        epoch(ts_to - ts_from) as lasted_s, reason
+    select symbol, venue, stream, if(stream = 'depth', 'book out', status) as status,
+        if(stream = 'depth', null, last_id - first_id + 1) as ids, ts_from, ts_to,
+        if(stream = 'depth', null, epoch(ts_to - ts_from)) as lasted_s, reason
     from gaps
     where date >= current_date - $days::integer
-    order by status = 'open' desc, status = 'lost' desc, ts_to desc
+    order by gaps.status = 'open' desc, gaps.status = 'lost' desc, gaps.ts_to desc
     limit 500
 """
 # Over the stored integers: a comparison with them is made before a row is read, one with the view's times after it
@@ -183,6 +184,10 @@ def _gaps() -> None:
         hide_index=True,
         width="stretch",
         column_config={
+            "status": st.column_config.TextColumn(
+                help="open: being fetched again; filled: fetched again; lost: the venue does not have it any more; "
+                "book out: an order book without levels until its next snapshot, no trade is lost"
+            ),
             "ids": st.column_config.NumberColumn("ids missing", format="localized"),
             "ts_from": st.column_config.DatetimeColumn("from, UTC", format="MMM D HH:mm:ss"),
             "ts_to": st.column_config.DatetimeColumn("to, UTC", format="MMM D HH:mm:ss"),

@@ -16,6 +16,19 @@ MOST_REASON = 200
 _COLOURS = {"champion": "green", "challenger": "blue", "retired": "gray", "refused": "red"}
 _TIME = st.column_config.DatetimeColumn(format="MMM D HH:mm")
 
+_SERVING = {
+    "horizon_s": st.column_config.NumberColumn("horizon, s", help="how far each range looks"),
+    "source": st.column_config.TextColumn(
+        help="a trained model, the best baseline where no model beat every baseline, a fallback in the first minutes"
+    ),
+    "method": st.column_config.TextColumn(
+        help="persistence: the range of the last horizon; ewma: an average in which the newest counts most; "
+        "har: a regression on the ranges of short, middle and long spans"
+    ),
+    "champion": st.column_config.TextColumn(help="the version that serves; empty where a baseline does"),
+    "problem": st.column_config.TextColumn(help="why a champion does not serve; empty where nothing keeps it"),
+}
+
 
 def main() -> None:
     frame.heading("Models", "What serves and why. A model serves only where it beats persistence, EWMA and HAR.")
@@ -54,13 +67,8 @@ def _serving() -> None:
     if "error" in found or not found.get("serving"):
         frame.nothing("Nothing serves yet", "Ten seconds of a market are enough for a first baseline.")
         return
-    rows = pd.DataFrame(found["serving"])
-    st.dataframe(
-        rows,
-        hide_index=True,
-        width="stretch",
-        column_config={"horizon_s": st.column_config.NumberColumn("horizon, s")},
-    )
+    rows = pd.DataFrame(found["serving"]).fillna({"method": "", "champion": "", "problem": ""})
+    st.dataframe(rows, hide_index=True, width="stretch", column_config=_SERVING)
 
 
 def _versions() -> None:
