@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -174,8 +176,22 @@ def test_too_short_a_recording_is_refused_with_what_is_missing() -> None:
     with pytest.raises(DataError, match=r"need 105 steps of 60 s .* the longest run has 80 .* 1,500 s more"):
         build([market(80)], 300)
     made = build([market(200)], 300)
-    with pytest.raises(DataError, match=r"training part of fold 1 holds .* separate horizons .* h are missing"):
+    with pytest.raises(
+        DataError,
+        match=r"validation part of fold 1 holds 0\.6 separate horizons of 300 s, at least 4 are .* about 2\.5 h more are missing",
+    ):
         walk_forward(made)
+
+
+@pytest.mark.parametrize("validated", [4, 10, 40])
+def test_so_much_more_as_is_said_to_be_missing_is_enough_and_much_less_is_not(validated: int) -> None:
+    with pytest.raises(DataError) as refusal:
+        walk_forward(build([market(300)], 300), validated=validated)
+    amount, unit = re.findall(r"about ([\d.]+) (min|h) more", str(refusal.value))[0]
+    missing = ceil(float(amount) * (60 if unit == "h" else 1))
+    assert walk_forward(build([market(300 + missing + 10)], 300), validated=validated)
+    with pytest.raises(DataError, match="more are missing"):
+        walk_forward(build([market(300 + round(0.9 * missing) - 10)], 300), validated=validated)
 
 
 def test_feed_with_gaps_everywhere_is_refused_with_its_longest_run() -> None:

@@ -9,6 +9,7 @@ tells easy hours from hard ones makes the intervals narrower on the whole.
 
 from __future__ import annotations
 
+from itertools import count
 from math import exp, log
 
 import msgspec
@@ -66,7 +67,7 @@ def calibrate(
         separate: how many of the windows' horizons share no part. Windows a second apart see nearly the same outcome,
             so the finite-sample correction counts these.
     """
-    level = coverage * (separate + 1) / separate if separate else 1.0
+    level = _level(coverage, separate)
     if level >= 1:
         return None
     logs = np.log(outcome / forecast)
@@ -74,6 +75,16 @@ def calibrate(
     scores = np.abs(logs - centre) / uncertainty(volatility)
     reach = float(np.quantile(scores, level, method="higher"))
     return Calibration(coverage, exp(centre - reach), exp(centre + reach), separate)
+
+
+def least(coverage: float) -> int:
+    """Separate horizons without which no interval of that coverage can be calibrated."""
+    return next(separate for separate in count(1) if _level(coverage, separate) < 1)
+
+
+def _level(coverage: float, separate: int) -> float:
+    """The quantile of the scores that covers so much with so few of them."""
+    return coverage * (separate + 1) / separate if separate else 1.0
 
 
 def confidence(low: float, high: float) -> float:

@@ -15,7 +15,7 @@ from trifecta.errors import DataError
 from trifecta.forecast import fitting
 from trifecta.forecast.dataset import Dataset, Rows, build
 from trifecta.forecast.fitting import Effort, Target, target_of
-from trifecta.forecast.folds import FOLDS, Fold, separate, walk_forward
+from trifecta.forecast.folds import FOLDS, LEAST_VALIDATION, Fold, separate, walk_forward
 from trifecta.forecast.forecasts import Forecast
 from trifecta.forecast.inputs import STEPS, FeatureSet, Mask
 from trifecta.forecast.labels import Thresholds, classes, thresholds
@@ -120,11 +120,17 @@ def members_of(name: str) -> tuple[str, ...]:
 
 
 def hold(
-    series: Sequence[Series], plan: Plan, *, runs: Runs[Outputs] | None = None, on_step: OnStep = lambda step: None
+    series: Sequence[Series],
+    plan: Plan,
+    *,
+    validated: int = LEAST_VALIDATION,
+    runs: Runs[Outputs] | None = None,
+    on_step: OnStep = lambda step: None,
 ) -> Contest:
     """Every network of the plan, every baseline and the trees, each on each fold.
 
     Args:
+        validated: separate horizons that the last validation part must hold.
         runs: where trained outputs are kept; by default nowhere.
 
     Raises:
@@ -132,7 +138,7 @@ def hold(
     """
     datasets, refused = _datasets(series, plan)
     whole = datasets[FeatureSet.EXTENDED]
-    folds = walk_forward(whole, plan.folds)
+    folds = walk_forward(whole, plan.folds, validated=validated)
     members = [name for name in plan.members if name not in refused]
     contenders: list[dict[str, Contender]] = []
     judged: list[Judging] = []

@@ -20,7 +20,7 @@ from trifecta.clock import NS_PER_S, Clock
 from trifecta.errors import DataError
 from trifecta.forecast import fingerprint, gate
 from trifecta.forecast.cards import curves, markdown, plots
-from trifecta.forecast.conformal import Calibration, calibrate
+from trifecta.forecast.conformal import Calibration, calibrate, least
 from trifecta.forecast.contest import COVERAGE, SEED, Contest, OnStep, Plan, hold, members_of
 from trifecta.forecast.dataset import Dataset, fit_scaler
 from trifecta.forecast.drift import reference
@@ -112,7 +112,9 @@ def train(
     members_of(job.network)
     work = models / WORK / key(job, VERSION, fingerprint.of(*TRAINERS))
     recorded = _recorded(job, lake, work, clock, version)
-    contest = hold([recorded.series], job.plan, runs=Runs(work, Outputs), on_step=on_step)
+    contest = hold(
+        [recorded.series], job.plan, validated=least(job.coverage), runs=Runs(work, Outputs), on_step=on_step
+    )
     duel = None if champion is None else _duel(contest, job, lake, recorded, champion)
     told = () if duel is None else (str(duel),)
     draft = draft_of(contest, recorded, clock.now_ns(), data=f"{recorded.table} of {recorded.series.name}", notes=told)
@@ -248,7 +250,7 @@ def _calibration(contest: Contest, name: str) -> Calibration:
         last.past_outcome, past.log_range, past.volatility, coverage=coverage, separate=int(last.separate)
     )
     if found is None:
-        needed = int(coverage / (1 - coverage)) + 1
+        needed = least(coverage)
         raise DataError(
             f"the validation part holds {last.separate:.1f} separate horizons of {contest.plan.horizon_s} s, an "
             f"interval of {coverage:.0%} needs {needed}: record longer, take a shorter horizon or state less coverage"
