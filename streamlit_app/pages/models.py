@@ -31,7 +31,7 @@ _SERVING = {
 
 
 def main() -> None:
-    frame.heading("Models", "What serves and why. A model serves only where it beats persistence, EWMA and HAR.")
+    frame.heading("Models", "What serves and why. A model serves only where it beats every baseline, boosted trees included.")
     _training()
     _serving()
     try:
