@@ -19,7 +19,7 @@ from warehouse.relations import quoted
 REFRESH_S = 1.0
 SINCE_S = 5.0
 THREADS = 2
-MEMORY = "256MB"
+MEMORY = "128MB"
 PUBLISHED = "published"
 NS_PER_S = 1_000_000_000
 # Days are folders: naming them keeps the rest of the lake shut

@@ -169,9 +169,11 @@ def prepare(settings: Settings, wish: parts.Wish) -> list[str]:
 
     Raises:
         PermanentError: the system already runs on this data folder.
-        SettingsError: a condition of live trading is missing, or a port is in use; names the setting.
+        SettingsError: a condition of live trading is missing, a symbol has no market, or a port is in use; names the
+            setting.
     """
     live.check(settings)
+    parts.require_generated(settings)
     running = processes.living(settings.run_dir)
     if NAME in running:
         raise PermanentError(

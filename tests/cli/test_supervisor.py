@@ -14,11 +14,11 @@ import pytest
 
 from trifecta import supervisor
 from trifecta.clock import ManualClock
-from trifecta.errors import PermanentError
+from trifecta.errors import PermanentError, SettingsError
 from trifecta.ops import parts, probe, processes
 from trifecta.ops.child import FIRST_DELAY_S, STEADY_S, Child, State
 from trifecta.ops.parts import Part
-from trifecta.settings import Settings
+from trifecta.settings import Settings, load
 
 FOREVER = (sys.executable, "-c", "import time; time.sleep(600)")
 DYING = (sys.executable, "-c", "print('why it died'); raise SystemExit(3)")
@@ -92,6 +92,16 @@ def test_what_an_earlier_run_left_behind_is_ended(settings: Settings, orphan: su
     processes.remember(settings.run_dir, parts.SIDECAR, orphan.pid)
     assert supervisor.prepare(settings, parts.Wish()) == [parts.SIDECAR]
     assert orphan.poll() is not None
+
+
+def test_a_symbol_without_a_simulated_market_is_refused_before_anything_starts(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIFECTA_VENUES__KRAKEN__SYMBOLS", '["BTC/USDT", "XMR/USDT"]')
+    with pytest.raises(SettingsError, match=r"venues\.kraken\.symbols has 'XMR/USDT'.*BTCUSDT.*market"):
+        supervisor.prepare(load(), parts.Wish())
+    monkeypatch.setenv("TRIFECTA_MARKET", "live")
+    parts.require_generated(load())
 
 
 def test_prefects_own_commands_reach_the_server_of_this_system(settings: Settings) -> None:

@@ -176,9 +176,7 @@ def test_too_short_a_recording_is_refused_with_what_is_missing() -> None:
     with pytest.raises(DataError, match=r"need 105 steps of 60 s .* the longest run has 80 .* 1,500 s more"):
         build([market(80)], 300)
     made = build([market(200)], 300)
-    told = (
-        r"validation part of fold 1 holds 0\.6 separate horizons of 300 s, at least 4 .* 2\.4 h more are missing"
-    )
+    told = r"validation part of fold 1 holds 0\.6 separate horizons of 300 s, at least 4 .* 2\.4 h more are missing"
     with pytest.raises(DataError, match=told):
         walk_forward(made)
 

@@ -16,6 +16,8 @@ from pydantic import SecretStr
 
 from trifecta.capture import heartbeat
 from trifecta.emulator.contracts import KEPT
+from trifecta.emulator.instruments import PROFILES
+from trifecta.errors import SettingsError
 from trifecta.ops import probe, processes
 from trifecta.settings import Market, Settings
 
@@ -175,7 +177,7 @@ def emulator(settings: Settings, wish: Wish) -> Part:
     enabled = {name: venue for name, venue in settings.venues.items() if venue.enabled}
     exchanges = [name for name in enabled if name in EXCHANGES]
     markets = [MARKETS[name] for name in enabled if name in MARKETS] or [MARKETS["binance"]]
-    symbols = dict.fromkeys(_emulated(name, symbol) for name, venue in enabled.items() for symbol in venue.symbols)
+    symbols = dict.fromkeys(_emulated(name, symbol) for name, symbol in _named(settings))
     played = ("--recorded", *map(str, wish.recorded), "--speed", str(wish.speed)) if wish.recorded else ()
     bytecode = contracts_folder(settings)
     chain = ("--chain", str(bytecode)) if settings.dex.enabled and (bytecode / KEPT).exists() else ()
@@ -194,6 +196,24 @@ def emulator(settings: Settings, wish: Wish) -> Part:
         child_environment(settings),
         probe=f"{settings.emulator_url}/control/state",
     )
+
+
+def require_generated(settings: Settings) -> None:
+    """
+    Raises:
+        SettingsError: a venue is to have a symbol for which the emulator makes no market; names it and what there is.
+    """
+    for venue, symbol in _named(settings) if settings.market is Market.SIMULATED else ():
+        if _emulated(venue, symbol) not in PROFILES:
+            raise SettingsError(
+                f"venues.{venue}.symbols has {symbol!r}, of which no market is simulated: take assets of "
+                f"{', '.join(PROFILES)}, or set market to recorded or live"
+            )
+
+
+def _named(settings: Settings) -> list[tuple[str, str]]:
+    """(venue, symbol) of all that is recorded."""
+    return [(name, symbol) for name, venue in settings.venues.items() if venue.enabled for symbol in venue.symbols]
 
 
 def _emulated(venue: str, symbol: str) -> str:
