@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from loguru import logger
 from prefect import flow
@@ -31,7 +33,7 @@ async def show(snapshot: Snapshot) -> None:
     """Runs one cycle. Scanning goes on where the Prefect server is away."""
     told = documented(snapshot)
     rows = [
-        {column: str(one[column]) for column in COLUMNS}
+        {column: _text(one, column) for column in COLUMNS}
         for engine in ("arbitrage", "forex", "binary")
         for one in told[engine]
     ]
@@ -39,6 +41,13 @@ async def show(snapshot: Snapshot) -> None:
         await cycle(snapshot.stats.scans, len(rows), rows)
     except Exception as error:
         logger.warning("the cycle is not shown, scanning goes on: {}", error)
+
+
+def _text(row: Mapping[str, Any], column: str) -> str:
+    """An amount with its cents and currency, everything else as it is."""
+    if column != "expected_profit":
+        return str(row[column])
+    return f"{round(row[column], 2) + 0:,.2f} {row['currency']}"  # + 0: a cent that is lost in rounding has no sign
 
 
 @flow(flow_run_name="scan every market", **ALWAYS)
