@@ -31,7 +31,9 @@ _SERVING = {
 
 
 def main() -> None:
-    frame.heading("Models", "What serves and why. A model serves only where it beats every baseline, boosted trees included.")
+    frame.heading(
+        "Models", "What serves and why. A model serves only where it beats every baseline, boosted trees included."
+    )
     _training()
     _serving()
     try:
