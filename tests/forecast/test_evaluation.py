@@ -44,7 +44,7 @@ def test_each_model_and_horizon_has_one_row_with_its_losses() -> None:
 def test_data_that_are_too_little_make_rows_that_say_what_is_missing() -> None:
     rows = list(evaluate(Market("short", (3600,), (part(random_walk(), 0, 400),))))
     assert [row.model for row in rows] == [*RIVALS, *NETWORKS, *ENSEMBLES]
-    assert all(row.loss is None and "h are missing" in row.note for row in rows)
+    assert all(row.loss is None and "more are missing" in row.note for row in rows)
 
 
 def some_rows(loss: float = 0.25, data: str = "m15") -> list[Row]:
