@@ -51,7 +51,7 @@ def once(settings: Settings, console: Console) -> Found:
     found = ask(settings)
     if found is not None:
         return found
-    console.print(f"nothing runs on {settings.data_dir}: starting a SIMULATED market for this look", style="dim")
+    console.print(f"nobody scans on {settings.data_dir}: starting a SIMULATED market for this look", style="dim")
     with own_market(settings) as own:
         return documented(asyncio.run(_look(own)))
 
