@@ -6,7 +6,7 @@ import msgspec
 from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
 
-from flows.report import NOTED, begin
+from flows.report import NOTED, begin, marked
 from flows.retry import STEP
 from trifecta.capture import backfill as fetching
 from trifecta.clock import SystemClock
@@ -23,7 +23,9 @@ async def fetch(settings: Settings) -> list[fetching.Backfilled]:
 @flow(flow_run_name="fetch what is missing", **NOTED)
 async def backfill() -> list[fetching.Backfilled]:
     """Fetches, and shows for each source what is still open."""
-    done = await fetch(begin())
+    settings = begin()
+    done = await fetch(settings)
     rows = [msgspec.to_builtins(one) for one in done]
-    await acreate_table_artifact(key="backfill", table=rows, description="What was missing, and what still is")
+    about = marked(settings, "What was missing, and what still is")
+    await acreate_table_artifact(key="backfill", table=rows, description=about)
     return done

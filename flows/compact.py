@@ -8,7 +8,7 @@ from datetime import timedelta
 from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
 
-from flows.report import NOTED, begin
+from flows.report import NOTED, begin, marked
 from flows.retry import STEP
 from warehouse import TABLES, Lake
 from warehouse.lake import Compacted
@@ -25,8 +25,10 @@ def compact_table(lake: Lake, name: str) -> Compacted:
 @flow(flow_run_name="compact the lake", **NOTED)
 async def compact() -> list[Compacted]:
     """Compacts and vacuums each table of the lake."""
-    lake = Lake(begin().lake)
+    settings = begin()
+    lake = Lake(settings.lake)
     done = [compact_table(lake, name) for name in TABLES]
     rows = [{name: str(value) for name, value in asdict(one).items()} for one in done]
-    await acreate_table_artifact(key="compaction", table=rows, description="Files before and after, by table")
+    about = marked(settings, "Files before and after, by table")
+    await acreate_table_artifact(key="compaction", table=rows, description=about)
     return done

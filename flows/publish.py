@@ -7,7 +7,7 @@ from pathlib import Path
 from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
 
-from flows.report import NOTED, begin
+from flows.report import NOTED, begin, marked
 from flows.retry import STEP
 from warehouse import Lake
 from warehouse.publish import Published
@@ -26,5 +26,5 @@ async def publish() -> Published:
     done = write_database(Lake(settings.lake), settings.data_dir / "warehouse.duckdb")
     rows = [{"relation": name, "rows": f"{count:,}"} for name, count in done.rows.items()]
     about = f"{done.path.name}: {done.size_bytes / 1e6:,.1f} MB, written in {done.took_s:.1f} s"
-    await acreate_table_artifact(key="published", table=rows, description=about)
+    await acreate_table_artifact(key="published", table=rows, description=marked(settings, about))
     return done

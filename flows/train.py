@@ -18,7 +18,7 @@ from prefect.states import Completed
 
 from flows.cards import Result, card, training_table
 from flows.progress import Tell, progress
-from flows.report import NOTED, begin
+from flows.report import NOTED, begin, marked
 from flows.retry import STEP
 from trifecta.clock import NS_PER_S, SystemClock
 from trifecta.errors import DataError
@@ -91,8 +91,8 @@ async def train(venue: str = "", symbol: str = "", horizon_s: int = 0, network: 
                 passed = made.record.status is Status.CHALLENGER and not made.lost
                 if settings.forecast.promote == "auto" and passed:
                     promote(settings, ledger, made.record)
-                await show(card_key(job), card(Path(made.folder)), made.record.version)
-    await show("training", training_table(results), "What was trained, and why what was not")
+                await show(card_key(job), card(Path(made.folder)), marked(settings, made.record.version))
+    await show("training", training_table(results), marked(settings, "What was trained, and why what was not"))
     made_versions = [one.made.record.version for one in results if one.made is not None]
     return Completed(message=told(results), data=made_versions)
 

@@ -16,7 +16,7 @@ from prefect.states import Completed
 
 from flows.cards import trials_table
 from flows.progress import Tell, progress
-from flows.report import NOTED, begin
+from flows.report import NOTED, begin, marked
 from flows.retry import STEP
 from trifecta.errors import DataError
 from trifecta.forecast.training import Job
@@ -51,8 +51,8 @@ async def look(settings: Settings, job: Job, trials: int, seen: list[Trial], tel
 
 
 @task(task_run_name="show the trials", **STEP)
-async def show(markdown: str) -> None:
-    await acreate_markdown_artifact(key="tuning", markdown=markdown, description="Trials on the validation part")
+async def show(markdown: str, about: str) -> None:
+    await acreate_markdown_artifact(key="tuning", markdown=markdown, description=about)
 
 
 @flow(flow_run_name="tune", **NOTED)
@@ -74,6 +74,6 @@ async def _tuned(settings: Settings, job: Job, trials: int, seen: list[Trial]) -
             found = await look(settings, job, trials, seen, tell(0))
         except DataError as error:
             return Completed(message=f"nothing was tried: {error}")
-    await show(trials_table(seen))
+    await show(trials_table(seen), marked(settings, f"Trials of {job.symbol} on the validation part"))
     told = f"{found.network} at steps of {found.step_s} s: QLIKE {found.qlike:.4f} after {found.trials} trials"
     return Completed(message=told, data=found)

@@ -61,7 +61,6 @@ def rows(asked: Select[Any]) -> pd.DataFrame:
         with ledger().read() as connection:
             found = pd.DataFrame(connection.execute(asked).fetchall(), columns=names)
     except (SQLAlchemyError, WarehouseError) as error:
-        ledger().close()  # a connection would stay with a file that is replaced meanwhile
         raise LedgerAwayError(f"the ledger cannot be read ({type(error).__name__})") from error
     for name in names:
         if name in _TIMES:

@@ -13,18 +13,22 @@ from decimal import Decimal
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from tests.alerts.conftest import IMGHDR, Webhook
-from tests.alerts.watched import Watched
+from tests.alerts.watched import Ahead, Watched
 from tests.capture.test_recorder import market, recording, settings_of
+from tests.trade.pit import pit, two_hop
 from tests.trade.trading import LOOSE, Floor, floor
-from tests.trade.venue import gateway_to, terms
+from tests.trade.venue import SYMBOLS, gateway_to, terms
 from trifecta.cli import app
 from trifecta.clock import SystemClock
 from trifecta.market.orders import OrderStatus
-from trifecta.settings import RiskSettings, load
+from trifecta.scan.opportunity import ArbitragePlan, Opportunity
+from trifecta.settings import LiveSettings, RiskSettings, load
+from trifecta.trade import report
 from trifecta.trade.desk import Traded
 from trifecta.trade.gateways.gateway import Gateway
 from warehouse.ledger import Ledger
@@ -32,7 +36,8 @@ from warehouse.ledger import Ledger
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240), IMGHDR]
 PATIENCE_S = 90.0
 WINDOW_S = 1.0
-KRAKEN, PAIR = "kraken", "BTC/USDT"
+KRAKEN, OKX, PAIR = "kraken", "okx", "BTC/USDT"
+CAPS = LiveSettings(max_order_notional=Decimal(10**6), max_daily_notional=Decimal(10**7))
 FALL_BPS = -300.0
 
 
@@ -46,7 +51,7 @@ class Emulated:
     own: Floor
 
     def control(self, what: str, **body: object) -> None:
-        httpx.post(f"{self.url}/control/{what}", json=body).raise_for_status()
+        control(self.url, what, **body)
 
     def price(self, side: str) -> Decimal:
         """Best bid or ask, as the exchange tells it."""
@@ -61,11 +66,27 @@ class Emulated:
         return closing(Watched(load(data_dir=self.folder), webhook, *rules, **alerts))
 
 
+def control(url: str, what: str, **body: object) -> None:
+    httpx.post(f"{url}/control/{what}", json=body).raise_for_status()
+
+
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an emulator that lists an exchange beside Binance."""
+    """The address of an emulator that lists two exchanges beside Binance."""
     folder = str(tmp_path_factory.mktemp("emulator"))
-    told = ("--port", "0", "--folder", folder, "--symbols", "BTCUSDT", "--exchanges", KRAKEN, "--history-days", "1")
+    told = (
+        "--port",
+        "0",
+        "--folder",
+        folder,
+        "--symbols",
+        "BTCUSDT",
+        "--exchanges",
+        KRAKEN,
+        OKX,
+        "--history-days",
+        "1",
+    )
     command = [sys.executable, "-m", "trifecta.emulator", *told]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -159,6 +180,55 @@ def test_a_market_that_falls_halts_trading_which_is_told_once_and_that_a_person_
         "[recovered] halted: trading",
     ]
     assert "halted by risk: drawdown: equity" in webhook.bodies[0]
+
+
+def test_a_leg_that_its_venue_does_not_take_back_is_told_once_and_that_it_is_whole(
+    emulator: str, tmp_path: Path, webhook: Webhook
+) -> None:
+    clock, run_dir = Ahead(), tmp_path / "run"
+    ways = {name: gateway_to(name, f"{emulator}/{name}", SystemClock(), WINDOW_S) for name in (KRAKEN, OKX)}
+    known = [replace(terms(name), margin=False) for name in ways]
+    with (
+        Ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger,
+        closing(Watched(load(data_dir=tmp_path), webhook, "leg_alone", clock=clock)) as watch,
+    ):
+        ledger.migrate()
+        own = pit(ledger, mode="live", live=CAPS, known=known, gateways=ways, clock=clock, max_naked_s=3)
+
+        def quote() -> float:
+            for one in known:
+                book = ways[one.venue]._exchange.fetch_order_book(PAIR)  # type: ignore[attr-defined]
+                own.book(one, float(book["bids"][0][0]), float(book["asks"][0][0]))
+            return float(book["bids"][0][0])
+
+        def tell() -> None:
+            own.run(2, step_s=0.1)
+            report.write(run_dir, own.trader.report(), clock.now_ns())
+            watch.wait(1)
+
+        control(emulator, "orders", venue=OKX, mischief=["reject"])
+        control(emulator, "orders", venue=KRAKEN, mischief=["fill_late"] + ["reject"] * 5)
+        found = _over(two_hop(own, qty=0.1), quote())
+        own.trader.offer([found])
+        decision = own.trader.execute(found.id, "test").decision_id
+        tell()
+        assert webhook.titles == []
+        for _ in range(10):
+            tell()
+        own.sound()
+        assert own.trader.open_trades == 0
+    assert webhook.titles == [f"[critical] leg alone: {decision}", f"[recovered] leg alone: {decision}"]
+    assert "0.10000000 BTC of one leg alone" in webhook.bodies[0]
+
+
+def _over(found: Opportunity, price: float) -> Opportunity:
+    """It buys at Kraken and sells at OKX, each a hundredth beyond this price, so that both legs are taken."""
+    assert isinstance(found.plan, ArbitragePlan)
+    legs = tuple(
+        msgspec.structs.replace(leg, venue=venue, symbol=SYMBOLS[venue], price=price, limit=round(price * off, 1))
+        for leg, venue, off in zip(found.plan.legs, (KRAKEN, OKX), (1.01, 0.99), strict=True)
+    )
+    return msgspec.structs.replace(found, plan=msgspec.structs.replace(found.plan, legs=legs))
 
 
 async def test_the_summary_tells_what_was_recorded_of_an_emulated_day(

@@ -102,10 +102,8 @@ def test_a_ledger_whose_file_is_not_there_is_told_once_and_that_it_is_back(tmp_p
         still.wait(60)
         assert webhook.titles == []
         path.rename(aside)
-        path.mkdir()  # what a restore to the wrong place left
         still.wait(60)
         still.wait(60)
-        path.rmdir()
         aside.rename(path)
         still.wait(60)
     assert webhook.titles == ["[critical] ledger unreadable: ledger", "[recovered] ledger unreadable: ledger"]

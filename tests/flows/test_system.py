@@ -85,6 +85,11 @@ class Running:
 
         return ended
 
+    def artifacts(self) -> dict[str, str]:
+        """What the newest artifact of each key says it shows."""
+        found = httpx.post(f"{self.prefect}/api/artifacts/latest/filter", json={}, timeout=30).raise_for_status().json()
+        return {artifact["key"]: artifact["description"] for artifact in found}
+
     def _get(self, url: str) -> httpx.Response | None:
         try:
             return httpx.get(url, timeout=5)
@@ -156,6 +161,9 @@ def test_whatever_is_killed_comes_back_and_the_flows_do_their_work(start: Callab
     alive = [name for name in processes.living(running.run_dir) if name.startswith(parts.INGEST)]
     assert alive == [parts.ingest_name(second.pid)]
     assert (running.folder / "data" / "warehouse.duckdb").exists()
+    shown = running.artifacts()
+    assert {"compaction", "published", "backfill", "checks", "performance"} <= shown.keys()
+    assert [key for key, about in shown.items() if "SIMULATED" not in about] == []
     wait_for(running.simple_range, RANGE_BOUND_S, "a range", running)
 
     itself = running.find(supervisor.NAME)

@@ -12,9 +12,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
-from warehouse.ledger import Ledger, metadata, model_events, models
+from warehouse.ledger import Ledger, halts, metadata, model_events, models
 from warehouse.ledger.ledger import HEAD, MIGRATIONS, LedgerError
 
 CHAMPION = {
@@ -87,6 +87,47 @@ def test_refuses_a_second_champion(ledger: Ledger) -> None:
 def test_refuses_an_event_of_a_model_that_is_not_there(ledger: Ledger) -> None:
     with pytest.raises(IntegrityError), ledger.begin() as connection:
         connection.execute(insert(model_events).values(ts_ns=1, version="none", to_status="retired"))
+
+
+def test_a_file_that_is_gone_is_missed_by_who_has_it_open_and_by_who_opens_it_and_found_again(tmp_path: Path) -> None:
+    path, aside = tmp_path / "ledger.db", tmp_path / "aside"
+    with Ledger(f"sqlite:///{path}") as ledger:
+        ledger.migrate()
+        with ledger.begin() as connection:
+            connection.execute(insert(halts).values(ts_ns=1, halted=True, reason="kept", actor="test"))
+        path.rename(aside)
+        with Ledger(f"sqlite:///{path}") as another:
+            for each in (ledger.revision, ledger.migrate, another.revision, another.migrate):
+                with pytest.raises(OperationalError, match=r"is gone: bring it back, or remove ledger\.db\.made"):
+                    each()
+            assert not path.exists()
+            aside.rename(path)
+            for one in (ledger, another):
+                with one.read() as connection:
+                    assert connection.execute(select(halts.c.reason)).scalars().all() == ["kept"]
+
+
+def test_a_file_that_another_took_the_place_of_is_read_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with Ledger(f"sqlite:///{tmp_path / 'restored'}") as other:
+        other.migrate()
+    with Ledger(f"sqlite:///{path}") as ledger:
+        ledger.migrate()
+        with ledger.begin() as connection:
+            connection.execute(insert(halts).values(ts_ns=1, halted=True, reason="old", actor="test"))
+        for beside in ("-wal", "-shm"):
+            path.with_name(f"{path.name}{beside}").unlink()
+        (tmp_path / "restored").replace(path)
+        with ledger.read() as connection:
+            assert connection.execute(select(halts.c.reason)).scalars().all() == []
+
+
+def test_begins_anew_where_the_mark_of_the_one_before_was_removed_too(tmp_path: Path) -> None:
+    for _ in range(2):
+        with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+            ledger.migrate()
+        for path in tmp_path.glob("ledger.db*"):
+            path.unlink()
 
 
 def test_refuses_another_database() -> None:

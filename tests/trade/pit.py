@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from sqlalchemy import Row, Table, select
 
 from tests.trade.trading import LOOSE, NOW
-from trifecta.clock import NS_PER_S, ManualClock
+from trifecta.clock import NS_PER_S, Clock, ManualClock
 from trifecta.decide.judge import Learn, learn_nothing
 from trifecta.errors import TransientError
 from trifecta.market.events import Book, Quote
@@ -59,13 +59,19 @@ class Record:
         return Price(self.mids[max(near)], max(near)) if near else None
 
 
+class Driven(Clock, Protocol):
+    """A clock that a test moves on."""
+
+    def advance(self, seconds: float) -> None: ...
+
+
 @dataclass
 class Pit:
     """Everything that a test touches."""
 
     ledger: Ledger
     settings: Settings
-    clock: ManualClock
+    clock: Driven
     record: Record
     trader: Trader
     books: dict[tuple[str, str], tuple[str, str, str]] = field(default_factory=dict)
@@ -104,12 +110,12 @@ class Pit:
 def pit(
     ledger: Ledger, *, now_ns: int = NOW, limits: RiskSettings = LOOSE, judges: Judges | None = None,
     learn: Learn = learn_nothing, record: Record | None = None, known: Sequence[Terms] = (HERE, THERE),
-    gateways: Mapping[str, Gateway] | None = None, **trade: Any,
+    gateways: Mapping[str, Gateway] | None = None, clock: Driven | None = None, **trade: Any,
 ) -> Pit:  # fmt: skip
     """An open trader on `ledger`, with a book at both venues."""
     chosen = TradeSettings(**{"latency_ms": 50, **trade})
     settings = Settings(risk=limits, trade=chosen)
-    clock, kept = ManualClock(now_ns), record or Record()
+    clock, kept = clock or ManualClock(now_ns), record or Record()
     trader = Trader(settings, ledger, clock, recorded=kept, judges=judges, learn=learn, gateways=gateways)
     trader.enlist(known)
     trader.open()

@@ -12,6 +12,8 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL, Engine
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from warehouse.errors import WarehouseError
 
@@ -39,12 +41,17 @@ class Ledger:
         self._durable = durable
         self._url = _driver(url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
-        self.engine = _sqlite(self._url) if self.is_sqlite else create_engine(self._url, pool_pre_ping=True)
+        self._file = _File.of(self._url)
+        self.engine = _sqlite(self._url, self._file) if self.is_sqlite else create_engine(self._url, pool_pre_ping=True)
 
     def migrate(self) -> None:
         """Creates the tables, or brings them to this program's version. Any number of processes may call it at once."""
-        if self.revision() == HEAD:
-            return
+        if self.revision() != HEAD:
+            self._upgrade()
+        if self._file is not None:
+            self._file.made()
+
+    def _upgrade(self) -> None:
         from alembic import command  # noqa: PLC0415 - takes 0.1 s and is needed once in a ledger's life
         from alembic.config import Config  # noqa: PLC0415
 
@@ -55,8 +62,8 @@ class Ledger:
 
     def revision(self) -> str | None:
         """The version of the tables; None in a ledger that was never migrated."""
-        if self.is_sqlite and (self._url.database or "") not in {"", ":memory:"}:
-            Path(self._url.database or "").parent.mkdir(parents=True, exist_ok=True)
+        if self._file is not None:
+            self._file.path.parent.mkdir(parents=True, exist_ok=True)
         with self.read() as connection:
             if not inspect(connection).has_table("alembic_version"):
                 return None
@@ -110,7 +117,43 @@ def _driver(url: str) -> URL:
     return found
 
 
-def _sqlite(url: URL) -> Engine:
+class _File:
+    """Where SQLite keeps a ledger, and a mark beside it that there is one.
+
+    SQLite makes a file that is missing, and goes on with one that was taken away under an open connection. Both would
+    forget every order without a word.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._mark = path.with_name(f"{path.name}.made")
+
+    @classmethod
+    def of(cls, url: URL) -> _File | None:
+        """None of a server, and of a ledger in memory."""
+        kept = url.get_backend_name() == "sqlite" and (url.database or "") not in {"", ":memory:"}
+        return cls(Path(url.database or "")) if kept else None
+
+    def made(self) -> None:
+        """From now on a missing file is a loss, not a beginning."""
+        self._mark.touch(exist_ok=True)
+
+    def require(self) -> None:
+        if self._mark.exists() and not self.path.exists():
+            raise sqlite3.OperationalError(
+                f"{self.path} is gone: bring it back, or remove {self._mark.name} beside it to begin a new ledger"
+            )
+
+    def identity(self) -> tuple[int, int] | None:
+        """Of the file that is there now."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+
+def _sqlite(url: URL, file: _File | None) -> Engine:
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
 
     @event.listens_for(engine, "connect")
@@ -127,7 +170,26 @@ def _sqlite(url: URL) -> Engine:
             driver.execute(f"pragma synchronous = {'full' if options[_DURABLE] else 'normal'}")
         driver.execute(options.get(_BEGIN, "BEGIN"))
 
+    if file is not None:
+        _keep_to(engine, file)  # last: the connection has touched its file by then
     return engine
+
+
+def _keep_to(engine: Engine, file: _File) -> None:
+    """Lets no connection make a ledger anew, or outlive the file that it opened."""
+
+    @event.listens_for(engine, "do_connect")
+    def require(*_: object) -> None:
+        file.require()
+
+    @event.listens_for(engine, "connect")
+    def remember(_: object, record: ConnectionPoolEntry) -> None:
+        record.info["file"] = file.identity()
+
+    @event.listens_for(engine, "checkout")
+    def compare(_: object, record: ConnectionPoolEntry, __: object) -> None:
+        if record.info["file"] != file.identity():
+            raise DisconnectionError(f"{file.path} is not the file that was opened")
 
 
 def _write_ahead(connection: Any) -> None:

@@ -123,22 +123,16 @@ def read(settings: Settings, clock: Clock, ledger: Ledger | None) -> Facts:
             return found if connection is None else _of_ledger(found, connection, settings.alerts.order_unknown_s)
     except (SQLAlchemyError, WarehouseError) as error:
         logger.warning("the ledger cannot be read: {}", error)
-        if ledger is not None:
-            ledger.close()  # a connection would stay with a file that is replaced meanwhile
         return replace(found, ledger_problem=f"{type(error).__name__}: {str(error).splitlines()[0]}")
 
 
 @contextmanager
 def _reading(ledger: Ledger | None) -> Iterator[Connection | None]:
-    try:
-        if ledger is None or ledger.revision() is None:
-            yield None
-            return
-        with ledger.read() as connection:
-            yield connection
-    finally:
-        if ledger is not None and ledger.is_sqlite:
-            ledger.close()  # an open file stays readable to us after it was moved away from everybody else
+    if ledger is None or ledger.revision() is None:
+        yield None
+        return
+    with ledger.read() as connection:
+        yield connection
 
 
 def failed_flows(run_dir: Path) -> dict[str, str]:
