@@ -74,20 +74,8 @@ def control(url: str, what: str, **body: object) -> None:
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an emulator that lists two exchanges beside Binance."""
     folder = str(tmp_path_factory.mktemp("emulator"))
-    told = (
-        "--port",
-        "0",
-        "--folder",
-        folder,
-        "--symbols",
-        "BTCUSDT",
-        "--exchanges",
-        KRAKEN,
-        OKX,
-        "--history-days",
-        "1",
-    )
-    command = [sys.executable, "-m", "trifecta.emulator", *told]
+    told = ("--port", "0", "--folder", folder, "--symbols", "BTCUSDT", "--exchanges", KRAKEN, OKX)
+    command = [sys.executable, "-m", "trifecta.emulator", *told, "--history-days", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().split(" on ")[1].split(" ")[0]

@@ -174,7 +174,7 @@ RULES = (
         _ledger_unreadable,
         "The ledger cannot be read: nothing is traded while it is away.",
         "Check `TRIFECTA_LEDGER_URL` and that the server runs; of SQLite, that its file is there, the disk not full. A "
-        "file that is gone is not made anew: bring it back, or remove `ledger.db.made` beside it to begin from nothing.",
+        "file that is gone is not made anew: bring it back, or remove `ledger.db.made` beside it to begin a new one.",
         lambda _: LEDGER_SILENT_S,
     ),
     Rule(
