@@ -175,7 +175,6 @@ def _adding_up() -> Iterator[Connection]:
         with ledger().read() as connection:
             yield connection
     except (SQLAlchemyError, WarehouseError) as error:
-        ledger().close()
         raise LedgerAwayError(f"the ledger cannot be read ({type(error).__name__})") from error
     except PermanentError as error:
         raise LedgerAwayError(str(error)) from error

@@ -10,11 +10,15 @@ import streamlit as st
 from streamlit_app import accounts, figures, frame
 from streamlit_app.frame import Instrument
 from streamlit_app.reading import reader, settings, sidecar, since_ns
+from streamlit_app.wrong import Wrong, looking
 from trifecta.ops.alerts.facts import failed_flows
 
 MINUTES = 15
+MOST_WRONG = 5
 Light = tuple[Literal["green", "orange", "red", "blue", "gray"], str, str]  # colour, icon and words
 _MEANS = {
+    "task_alt": "No rule of the alerts finds anything; `trifecta alerts rules` lists them.",
+    "report": "What the rules of the alerts find, each with what to do.",
     "sensors": "Feeds that sent a second within the last few. Which one is silent: Data quality.",
     "broken_image": "Ids that a feed skipped in the last 7 days. Trades are fetched again where the venue still has "
     "them. Changes of an order book are told once: it has no levels until its next snapshot, and no trade is lost.",
@@ -75,24 +79,28 @@ def main() -> None:
     frame.heading("Overview", "What is recorded, what is forecast, what happened, and what is wrong.")
     chosen = frame.instrument()
     _system()
+    _wrong()
     _range(chosen)
     left, right = st.columns(2)
     with left:
         _price(chosen)
     with right:
         _forecasts(chosen)
+    _earned()
 
 
 @st.fragment(run_every=2 * frame.CHART_S)
 def _system() -> None:
-    """Feeds, gaps, model, trading, flows and equity, a light each."""
+    """What is wrong at all, then feeds, gaps, model, trading, flows and equity, a light each."""
     health, halt = sidecar().get("/health"), sidecar().get("/halt")
     feeds = health.get("feeds", [])
     fresh = sum(feed["fresh"] for feed in feeds)
     gaps = reader().read(_GAPS).iloc[0]
     serving = sidecar().get("/model/status").get("serving", [])
     models = sum(one["source"] == "model" for one in serving)
+    wrong = looking().found()
     lights: list[Light] = [
+        ("red", "report", f"{len(wrong)} wrong: see below") if wrong else ("green", "task_alt", "nothing is wrong"),
         ("green" if fresh == len(feeds) and feeds else "red", "sensors", f"{fresh} of {len(feeds)} feeds fresh"),
         _gaps(int(gaps["open"]), int(gaps["lost"]), int(gaps["books"])),
         ("green" if models else "blue", "model_training", f"{models} of {len(serving)} ranges told by a model"),
@@ -141,7 +149,26 @@ def _equity() -> Light:
     if worth is None:
         return "gray", "account_balance_wallet", "nothing booked yet"
     now = worth.iloc[-1]
-    return "gray", "account_balance_wallet", f"{known[0]}: {now['equity']:,.2f} {now['currency']}"
+    earned = now["equity"] - now["capital"]
+    colour = "green" if earned > 0 else "orange" if earned < 0 else "gray"
+    return colour, "account_balance_wallet", f"{known[0]}: {now['equity']:,.2f} {now['currency']} ({earned:+,.2f})"
+
+
+@st.fragment(run_every=2 * frame.CHART_S)
+def _wrong() -> None:
+    """Each thing that is wrong, and what to do."""
+    found = looking().found()
+    for one in found[:MOST_WRONG]:
+        _told(one)
+    if len(found) > MOST_WRONG:
+        st.caption(f"and {len(found) - MOST_WRONG} more: `trifecta alerts list`")
+
+
+def _told(one: Wrong) -> None:
+    with st.container(border=True):
+        st.badge(one.rule.severity, icon=":material/report:", color="red" if one.critical else "orange")
+        st.markdown(f"**{one.rule.name.replace('_', ' ').capitalize()}: {one.subject}** — {one.text}")
+        st.caption(f"{one.rule.meaning} **What to do:** {one.rule.remedy}")
 
 
 @st.fragment(run_every=frame.LIVE_S)
@@ -161,6 +188,26 @@ def _range(chosen: Instrument) -> None:
         },
         key="range",
     )
+
+
+@st.fragment(run_every=2 * frame.CHART_S)
+def _earned() -> None:
+    """The course of the first portfolio's equity."""
+    st.subheader("Equity")
+    try:
+        known = accounts.portfolios()
+        worth = accounts.equity_of(known[0]) if known else None
+    except accounts.LedgerAwayError as error:
+        st.error(str(error), icon=":material/database_off:")
+        return
+    if worth is None or len(worth) < 2:
+        frame.nothing("No course yet", "The trader books its capital when it starts, and what it earns from then on.")
+        return
+    figure = figures.styled(go.Figure(), height=240)
+    figures.line(figure, worth["ts_ns"], worth["equity"], "equity", figures.BLUE, width=2)
+    figures.line(figure, worth["ts_ns"], worth["capital"], "paid in", figures.GREY, dash="dot")
+    figures.show(figure, f"earned-{known[0]}", f"Equity of {known[0]} against what was paid in")
+    st.page_link("pages/performance.py", label="By engine, venue and trade", icon=":material/trending_up:")
 
 
 def _interval(found: dict[str, Any]) -> str:

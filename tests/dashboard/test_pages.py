@@ -11,6 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 from tests.dashboard.conftest import ANSWERS, APP, POSTED, Page
 from tests.trade.trading import KRAKEN, floor
+from trifecta.clock import SystemClock
+from trifecta.ops.trading import resume, stop
+from trifecta.settings import load
 from warehouse.ledger import Ledger
 
 PAGES = sorted(f"pages/{path.name}" for path in (APP / "pages").glob("*.py"))
@@ -90,6 +93,22 @@ def test_a_page_left_open_follows_the_rule_and_never_turns_it_back(page: Page, m
     stands(True)
     found.toggle[0].set_value(True).run()
     assert POSTED == [("/auto", {"enabled": True, "reason": "switched on on the dashboard"})]
+
+
+def test_what_is_wrong_is_told_with_what_to_do_until_it_is_over(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamlit_app.wrong.FRESH_S", 0.0)
+    settings = load(data_dir=tmp_path)
+    stop(settings, SystemClock(), "the feed looks wrong")
+    found = page("pages/overview.py")
+    told = " ".join(element.value for element in (*found.markdown, *found.caption))
+    assert "wrong: see below" in told
+    assert "**Halted: trading** — halted by cli: the feed looks wrong" in told
+    assert "**What to do:** Read the reason" in told
+    resume(settings, SystemClock(), "it was not")
+    found = page("pages/overview.py")
+    assert "Halted: trading" not in " ".join(element.value for element in found.markdown)
 
 
 def test_says_why_no_range_is_served(page: Page) -> None:

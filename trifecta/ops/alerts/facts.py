@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -79,6 +79,10 @@ class Dethroned:
     reason: str
 
 
+Health = dict[str, Any] | None
+"""The sidecar's answer; None where it gives none."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """The system as it is now."""
@@ -88,8 +92,7 @@ class Facts:
     expected: tuple[str, ...] = ()
     """Sources that should be recorded."""
     feeds: tuple[Feed, ...] = ()
-    health: dict[str, Any] | None = None
-    """The sidecar's answer; None where it gives none."""
+    health: Health = None
     free_bytes: int | None = None
     failed: dict[str, str] = field(default_factory=dict)
     """Flows whose newest run did not complete, and how it ended."""
@@ -105,14 +108,20 @@ class Facts:
     """Champions whose inputs moved away from what they were trained on, and how far, as `evaluate` last found."""
 
 
-def read(settings: Settings, clock: Clock, ledger: Ledger | None) -> Facts:
-    """The facts of now; a part that cannot be read says so instead of stopping the rest."""
+def read(
+    settings: Settings, clock: Clock, ledger: Ledger | None, ask: Callable[[Settings], Health] | None = None
+) -> Facts:
+    """The facts of now; a part that cannot be read says so instead of stopping the rest.
+
+    Args:
+        ask: how the sidecar is asked for its health; by default with a connection of its own.
+    """
     found = Facts(
         clock.now_ns(),
         collecting=is_collecting(settings.run_dir),
         expected=tuple(settings.source(name) for name, venue in settings.venues.items() if venue.enabled),
         feeds=feeds(settings, clock),
-        health=_health(settings),
+        health=(ask or _health)(settings),
         failed=failed_flows(settings.run_dir),
         drifted=_drifted(settings.run_dir),
         trader=report.last(settings.run_dir),
@@ -156,7 +165,7 @@ def _drifted(run_dir: Path) -> dict[str, str]:
     return {}
 
 
-def _health(settings: Settings) -> dict[str, Any] | None:
+def _health(settings: Settings) -> Health:
     answer = parts.ask_sidecar(settings, "/health")
     try:
         return None if answer is None else dict(json.loads(answer.body))
