@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import timedelta
 
 from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
@@ -13,13 +12,10 @@ from flows.retry import STEP
 from warehouse import TABLES, Lake
 from warehouse.lake import Compacted
 
-KEEP = timedelta(hours=24)
-"""How long replaced files stay: longer than any reader goes on with one file list."""
-
 
 @task(task_run_name="compact {name}", **STEP)
 def compact_table(lake: Lake, name: str) -> Compacted:
-    return lake.compact(name, keep=KEEP)
+    return lake.compact(name)
 
 
 @flow(flow_run_name="compact the lake", **NOTED)

@@ -23,7 +23,7 @@ def write_database(lake: Lake, path: Path) -> Published:
 async def publish() -> Published:
     """Builds the file aside and swaps it in."""
     settings = begin()
-    done = write_database(Lake(settings.lake), settings.data_dir / "warehouse.duckdb")
+    done = write_database(Lake(settings.lake), settings.published)
     rows = [{"relation": name, "rows": f"{count:,}"} for name, count in done.rows.items()]
     about = f"{done.path.name}: {done.size_bytes / 1e6:,.1f} MB, written in {done.took_s:.1f} s"
     await acreate_table_artifact(key="published", table=rows, description=marked(settings, about))

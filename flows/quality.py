@@ -12,7 +12,7 @@ from flows import pictures
 from flows.report import NOTED, begin, marked
 from flows.retry import STEP
 from warehouse import Lake, session
-from warehouse.maintain import counts
+from warehouse.contents import counts
 from warehouse.quality import CheckResult, run_checks
 
 MOST_ROWS = 200

@@ -21,9 +21,9 @@ MOST_BATCHES = 500
 ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED, StateType.CRASHED]
 
 
-@task(task_run_name="journals of {folder.name}", **STEP)
-def remove_journals(folder: Path, days: float) -> list[Path]:
-    return journal.retain(folder, days, clock=SystemClock())
+@task(task_run_name="journals older than {days} days", **STEP)
+def remove_journals(journals: Path, days: float) -> list[Path]:
+    return journal.retain_all(journals, days, clock=SystemClock())
 
 
 @task(task_run_name="flow runs before {before}", **STEP)
@@ -46,6 +46,5 @@ async def remove_flow_runs(before: datetime) -> int:
 async def retention() -> int:
     """Keeps `capture.journal_days` of journals and a week of ended flow runs; returns how many files and runs went."""
     settings = begin()
-    folders = sorted(path for path in settings.journal_dir.glob("*") if path.is_dir())
-    files = [path for folder in folders for path in remove_journals(folder, settings.capture.journal_days)]
+    files = remove_journals(settings.journal_dir, settings.capture.journal_days)
     return len(files) + await remove_flow_runs(datetime.now(UTC) - HISTORY)

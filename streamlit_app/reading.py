@@ -45,7 +45,7 @@ def sidecar() -> Sidecar:
 @st.cache_resource(show_spinner="Opening the warehouse …")
 def reader() -> Reader:
     """One reader for everybody who looks."""
-    return Reader(warehouse.Lake(settings().lake), settings().data_dir / "warehouse.duckdb")
+    return Reader(warehouse.Lake(settings().lake), settings().published)
 
 
 class Reader:

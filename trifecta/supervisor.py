@@ -41,7 +41,7 @@ OVERLAP_S = 5.0
 HEARING_BOUND_S = 120.0
 """How long the plain child waits for an ingest flow that does not come to hear every venue; one may be away."""
 EMULATOR_LATEST_S = 20.0
-LATEST_S = {parts.TRADER: 15.0, parts.SERVER: 15.0, parts.WORKER: 15.0, parts.BOARD: 30.0}
+LATEST_S = {parts.TRADER: 15.0, parts.KEEPER: 15.0, parts.SERVER: 15.0, parts.WORKER: 15.0, parts.BOARD: 30.0}
 """These wait for the first range, which needs the processor more, but no longer than this."""
 RANGE_EVERY_S = 1.0
 TICK_S = 0.2

@@ -29,6 +29,8 @@ from warehouse.tables import TABLES
 NEVER = -1
 MAX_COMMIT_RETRIES = 50
 COMPACT_TARGET_BYTES = 64 * 1024 * 1024
+KEEP = timedelta(hours=24)
+"""How long replaced files stay: longer than any reader goes on with one file list."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ class Lake:
         depth = len(TABLES[name].partition_by) + 1
         return ["/".join((self.location(name), *uri.split("/")[-depth:])) for uri in table.file_uris()]
 
-    def compact(self, name: str, *, keep: timedelta) -> Compacted:
+    def compact(self, name: str, *, keep: timedelta = KEEP) -> Compacted:
         """Merges small files, and deletes files that no reader younger than `keep` can still be reading."""
         hours = max(ceil(keep / timedelta(hours=1)), 1)
         with self._newest(name) as table:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +14,7 @@ from sqlalchemy import select
 
 from tests.dashboard.browser import PAGES, Watched, browser_here
 from tests.forecast import tiny
-from tests.running import GUARDED, System, running
+from tests.running import System, running
 from trifecta.forecast import registry
 from warehouse.ledger import Ledger, equity, fills
 
@@ -53,12 +51,7 @@ def browser() -> Iterator[Browser]:
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """Two exchanges, a scanner over both, and a trader."""
     with running(tmp_path_factory.mktemp("trading"), "--no-prefect", **SETTINGS) as system:
-        command = [*GUARDED, sys.executable, "-m", "tests.dashboard.scanner"]
-        with (
-            (system.folder / "scanner.log").open("wb") as log,
-            subprocess.Popen(command, env=system.environment, stdin=subprocess.PIPE, stdout=log, stderr=log),
-        ):
-            yield system
+        yield system
 
 
 @pytest.fixture

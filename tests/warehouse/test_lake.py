@@ -11,10 +11,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from warehouse import Lake, session
+from warehouse import TABLES, Lake, session
 from warehouse.errors import RefusedError
 from warehouse.lake import NEVER
-from warehouse.maintain import compact_all, expire
 
 Rows = Callable[..., pa.Table]
 
@@ -30,7 +29,7 @@ def test_commits_a_version_once_even_after_compaction_and_expiry(lake: Lake, row
     for version in range(5):
         lake.append("trades", rows("trades", trade_id=[version]), writer="binance", version=version)
     lake.compact("trades", keep=timedelta(hours=1))
-    expire(lake, "trades", date(2000, 1, 1))
+    lake.expire("trades", before=date(2000, 1, 1))
     reopened = Lake(lake.uri)
     assert reopened.version("trades", "binance") == 4
     assert reopened.append("trades", rows("trades", trade_id=[4]), writer="binance", version=4) == 0
@@ -92,7 +91,7 @@ def test_a_relative_lake_names_absolute_files(tmp_path: Path, rows: Rows, monkey
 def test_expire_drops_whole_days_and_only_those(lake: Lake, rows: Rows) -> None:
     days = rows("trades", trade_id=[1, 2, 3], ts_recv=[START, START + DAY, START + 2 * DAY])
     lake.append("trades", days, writer="binance", version=1)
-    expired = expire(lake, "trades", date(2024, 8, 10))
+    expired = lake.expire("trades", before=date(2024, 8, 10))
     assert (expired.before, expired.files_removed) == (date(2024, 8, 10), 2)
     assert session(lake).execute("select trade_id, date from trades").fetchall() == [(3, date(2024, 8, 10))]
 
@@ -102,7 +101,7 @@ def test_compaction_changes_files_and_no_row(lake: Lake, recorded_rows: pa.Table
         lake.append("trades", recorded_rows.slice(version * 1000, 1000), writer="binance", version=version)
     digest = "select count(*), bit_xor(hash(trades)), min(trade_id), max(trade_id) from trades"
     before = session(lake).execute(digest).fetchall()
-    compacted = {found.table: found for found in compact_all(lake, timedelta(hours=1))}
+    compacted = {name: lake.compact(name, keep=timedelta(hours=1)) for name in TABLES}
     assert (compacted["trades"].files_removed, compacted["trades"].files_added) == (21, 2)  # two days
     assert compacted["quotes"].files_removed == 0
     assert session(lake).execute(digest).fetchall() == before

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pytest
 
 from warehouse import Lake, query, session
+from warehouse.contents import counts
 from warehouse.errors import BusyError
-from warehouse.maintain import counts
 from warehouse.publish import VIEWS, publish
 from warehouse.relations import read
 

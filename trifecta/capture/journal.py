@@ -261,6 +261,12 @@ def retain(folder: Path, days: float, *, clock: Clock) -> list[Path]:
     return old
 
 
+def retain_all(journals: Path, days: float, *, clock: Clock) -> list[Path]:
+    """`retain` for the journal of each source below `journals`."""
+    folders = sorted(path for path in journals.glob("*") if path.is_dir())
+    return [path for folder in folders for path in retain(folder, days, clock=clock)]
+
+
 def _compress_all(folder: Path, open_position: int) -> None:
     """Compresses each closed segment that is still plain; what fails is tried again at the next turn-over."""
     for segment in segments(folder):

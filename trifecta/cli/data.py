@@ -95,6 +95,22 @@ def compact(json: Json = False) -> None:
     print_summary(loading.compact(configured(), err), json)
 
 
+@app.command(epilog="Example: trifecta publish")
+def publish(json: Json = False) -> None:
+    """Write the lake anew as warehouse.duckdb, which any DuckDB client opens."""
+    from trifecta.ops import loading
+
+    print_summary(loading.publish(configured(), err), json)
+
+
+@app.command(epilog="Example: trifecta retention")
+def retention(json: Json = False) -> None:
+    """Remove journals that are older than capture.journal_days; what they held stays in the lake."""
+    from trifecta.ops import loading
+
+    print_summary(loading.remove_old(configured()), json)
+
+
 @app.command(epilog="Example: trifecta sql -c 'select venue, symbol, count(*) from trades group by all'")
 def sql(
     command: Annotated[str, typer.Option("-c", "--command", help="Answer this and end; without it: a prompt.")] = "",

@@ -102,6 +102,19 @@ def record() -> None:
     recording.run(configured())
 
 
+@app.command(epilog="Example: trifecta keep")
+def keep() -> None:
+    """Scan, compact, publish and remove old journals until Ctrl-C, without Prefect."""
+    import secrets
+
+    from trifecta import logs
+    from trifecta.ops import keeping
+
+    settings = configured()
+    logs.configure(settings.logs, run=secrets.token_hex(4))
+    keeping.run(settings)
+
+
 @app.command(epilog="Example: TRIFECTA_API_PORT=8010 trifecta serve")
 def serve() -> None:
     """Run the HTTP sidecar that answers the Expert Advisor."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -13,14 +12,14 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trifecta.capture import backfill as fetching
+from trifecta.capture import journal
 from trifecta.capture.importers import ImportSummary, import_file
 from trifecta.capture.replay import ReplaySummary
 from trifecta.capture.replay import replay as replay_files
 from trifecta.clock import SystemClock
 from trifecta.settings import Settings
 from warehouse import TABLES, Lake
-
-KEEP_FILES = timedelta(hours=24)
+from warehouse import publish as publication
 
 Report = Callable[[int, int], None]
 
@@ -32,6 +31,12 @@ class Compaction(msgspec.Struct, frozen=True):
     files_removed: int
     files_added: int
     files_vacuumed: int
+
+
+class Removed(msgspec.Struct, frozen=True):
+    """What was older than it needs to be."""
+
+    journals_removed: int
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -59,7 +64,7 @@ def compact(settings: Settings, console: Console) -> Compaction:
     lake, done = Lake(settings.lake), []
     with _progress(console, "compact", in_bytes=False) as report:
         for name in TABLES:
-            done.append(lake.compact(name, keep=KEEP_FILES))
+            done.append(lake.compact(name))
             report(len(done), len(TABLES))
     return Compaction(
         tables=len(done),
@@ -67,6 +72,17 @@ def compact(settings: Settings, console: Console) -> Compaction:
         files_added=sum(one.files_added for one in done),
         files_vacuumed=sum(one.files_vacuumed for one in done),
     )
+
+
+def publish(settings: Settings, console: Console) -> publication.Published:
+    """Writes `warehouse.duckdb` anew, aside, and swaps it in."""
+    with console.status("publishing") if console.is_terminal else nullcontext():
+        return publication.publish(Lake(settings.lake), settings.published)
+
+
+def remove_old(settings: Settings) -> Removed:
+    """Removes journals that are older than `capture.journal_days`."""
+    return Removed(len(journal.retain_all(settings.journal_dir, settings.capture.journal_days, clock=SystemClock())))
 
 
 def import_files(files: Sequence[Path], settings: Settings, *, venue: str, symbol: str, console: Console) -> Imported:

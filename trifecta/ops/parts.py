@@ -36,6 +36,7 @@ BOARD = "dashboard"
 ALERTS = "alerts"
 TRADER = "trader"
 SCAN = "scan"
+KEEPER = "keeper"
 # glibc keeps freed memory for each of the 40 threads of the lake's library, that library's own allocator keeps some for
 # ten seconds in each of its arenas, and Arrow keeps a pool. Given back at once, a recorder takes 50 MB less.
 FRUGAL = {
@@ -236,6 +237,11 @@ def trader(settings: Settings) -> Part:
     return Part(TRADER, _trifecta("trade"), child_environment(settings))
 
 
+def keeper(settings: Settings) -> Part:
+    """What the flows do, where Prefect does not run them."""
+    return Part(KEEPER, _trifecta("keep"), child_environment(settings))
+
+
 def dashboard(settings: Settings) -> Part:
     scheme = "https" if settings.api_tls_cert else "http"
     host = "127.0.0.1" if settings.dashboard_host in ("0.0.0.0", "localhost") else settings.dashboard_host  # noqa: S104
@@ -294,8 +300,10 @@ def of_system(settings: Settings, wish: Wish) -> tuple[list[Part], list[str]]:
         parts.append(emulator(settings, wish))
     if wish.prefect and installed("prefect"):
         parts += prefect(settings)
-    elif wish.prefect:
-        warnings.append("Prefect is not installed (pip install 'trifecta[flows]'): recording without schedules")
+    else:
+        missing = "is not installed (pip install 'trifecta[flows]')" if wish.prefect else "does not run"
+        warnings.append(f"Prefect {missing}: models are neither trained nor judged, nothing is reported")
+        parts.append(keeper(settings))
     parts += [sidecar(settings), trader(settings)]
     if settings.alerts.urls and installed("apprise"):
         parts.append(alerts(settings))

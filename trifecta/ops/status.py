@@ -18,10 +18,10 @@ from trifecta.ops.feeds import Feed, feeds
 from trifecta.settings import Market, Settings
 from trifecta.trade import report
 from warehouse import Lake, session
+from warehouse.contents import GAP_IN_WORDS, counts
 from warehouse.errors import WarehouseError
 from warehouse.lake import local_path
 from warehouse.ledger import Ledger, equity
-from warehouse.maintain import GAP_IN_WORDS, counts
 
 _GAPS = f"select {GAP_IN_WORDS}, count(*) from gaps group by 1 order by 1"  # noqa: S608
 

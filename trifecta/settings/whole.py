@@ -162,6 +162,11 @@ class Settings(BaseSettings):
         return self.data_dir / "run"
 
     @property
+    def published(self) -> Path:
+        """The lake as one file, for any DuckDB client."""
+        return self.data_dir / "warehouse.duckdb"
+
+    @property
     def reports_dir(self) -> Path:
         """Pages that flows write and the sidecar serves."""
         return self.data_dir / "reports"

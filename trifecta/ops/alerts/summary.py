@@ -13,8 +13,8 @@ from trifecta.clock import NS_PER_S
 from trifecta.ops.alerts.watch import SIMULATED
 from trifecta.settings import Market, Settings
 from warehouse import Lake, session
+from warehouse.contents import GAP_IN_WORDS
 from warehouse.ledger import Ledger, decisions, equity, outcomes
-from warehouse.maintain import GAP_IN_WORDS
 
 DAY_S = 86_400
 

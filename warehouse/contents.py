@@ -1,13 +1,12 @@
-"""Keeping the lake small and telling what is in it."""
+"""What is in the lake: rows by instrument, and how whole they are."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 import duckdb
 
-from warehouse.lake import Compacted, Expired, Lake
 from warehouse.tables import TABLES
 
 GAP_IN_WORDS = (
@@ -26,16 +25,6 @@ class Count(NamedTuple):
     rows: int
     first: datetime
     last: datetime
-
-
-def compact_all(lake: Lake, keep: timedelta) -> list[Compacted]:
-    """Compacts each table; files that were replaced stay for `keep`, which must outlast every reader's file list."""
-    return [lake.compact(name, keep=keep) for name in TABLES]
-
-
-def expire(lake: Lake, table: str, older_than: date) -> Expired:
-    """Drops the days of one table before `older_than`."""
-    return lake.expire(table, before=older_than)
 
 
 def counts(connection: duckdb.DuckDBPyConnection) -> list[Count]:
