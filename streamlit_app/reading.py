@@ -55,19 +55,17 @@ class Reader:
     """
 
     def __init__(self, lake: warehouse.Lake, published: Path) -> None:
-        self._lake = lake
+        self._live = warehouse.LiveSession(lake, memory=MEMORY, threads=THREADS)
+        self._connection = self._live.now()
         self._published, self._attached = published, 0
-        self._connection = warehouse.session(lake, memory=MEMORY)
-        self._connection.execute(f"set threads = {THREADS}")
         self._lock = threading.Lock()
         self._refreshed_s = monotonic()
 
     def read(self, sql: str, **values: object) -> pd.DataFrame:
         """The rows of one SELECT; `{history}` in it stands for the schema that holds closed periods."""
-        self._renew()
-        cursor: duckdb.DuckDBPyConnection = self._connection.cursor()
+        cursor, history = self._renew()
         try:
-            return cursor.execute(sql.replace("{history}", self.history), values or None).df()
+            return cursor.execute(sql.replace("{history}", history), values or None).df()
         finally:
             cursor.close()
 
@@ -81,13 +79,19 @@ class Reader:
         """When the closed periods were counted; None while they are computed as they are asked for."""
         return pd.Timestamp(self._attached, unit="ns", tz="UTC") if self._attached else None
 
-    def _renew(self) -> None:
+    def _renew(self) -> tuple[duckdb.DuckDBPyConnection, str]:
+        """A cursor on the lake as it is now, and the schema of closed periods there."""
         with self._lock:
-            if monotonic() - self._refreshed_s < REFRESH_S:
-                return
-            warehouse.refresh(self._connection, self._lake)
-            self._attach()
-            self._refreshed_s = monotonic()
+            if monotonic() - self._refreshed_s >= REFRESH_S:
+                self._follow()
+            return self._connection.cursor(), self.history
+
+    def _follow(self) -> None:
+        newest = self._live.now()
+        if newest is not self._connection:
+            self._connection, self._attached = newest, 0
+        self._attach()
+        self._refreshed_s = monotonic()
 
     def _attach(self) -> None:
         """Follows the file that `publish` swaps in."""

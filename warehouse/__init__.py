@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from warehouse.lake import Lake
     from warehouse.queries import query
-    from warehouse.sessions import refresh, session
+    from warehouse.sessions import LiveSession, refresh, session
     from warehouse.tables import TABLES, Table
 
-__all__ = ["TABLES", "Lake", "Table", "query", "refresh", "session"]
+__all__ = ["TABLES", "Lake", "LiveSession", "Table", "query", "refresh", "session"]
 
 _HOMES = {
     "TABLES": "tables",
     "Table": "tables",
     "Lake": "lake",
+    "LiveSession": "sessions",
     "query": "queries",
     "refresh": "sessions",
     "session": "sessions",

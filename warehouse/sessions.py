@@ -59,11 +59,10 @@ def session(
         sandbox: for SQL of people who are not trusted: no file but the lake's can be read, no extension, variable of
             the process or setting reached. Run their SQL through `warehouse.query`, which also keeps it from writing.
         ledger: whose tables are to be there too, as they stand now.
-        memory: how much it may take, as "256MB"; most of the machine's where it is not told. A session that lives long
-            must be told: it keeps the footer of each file that it ever read, and a recorder writes many a second.
+        memory: how much it may take, as "256MB"; most of the machine's where it is not told.
     """
     connection = duckdb.connect(config=_config(sandbox) | ({"memory_limit": memory} if memory else {}))
-    build(connection, {name: sorted(lake.files(name)) for name in TABLES}, (*read("views"), *read("marts")))
+    build(connection, _listed(lake), (*read("views"), *read("marts")))
     if ledger is not None:
         _mirror(connection, ledger)
     if sandbox:
@@ -79,10 +78,44 @@ def refresh(connection: duckdb.DuckDBPyConnection, lake: Lake, ledger: Ledger | 
     if ledger is not None:
         _mirror(connection, ledger)
     known = files(connection)
-    current = {name: sorted(lake.files(name)) for name in TABLES}
-    changed = {name: paths for name, paths in current.items() if paths != known.get(name)}
+    changed = {name: paths for name, paths in _listed(lake).items() if paths != known.get(name)}
     point(connection, changed)
     return list(changed)
+
+
+class LiveSession:
+    """A session for a process that lives long: opened when it is first asked for, then as the lake is at each asking.
+
+    DuckDB keeps the footer of each file that it ever read, and a recorder writes many a second. So the session is made
+    anew when compaction has replaced files of it; a cursor of the one before goes on with what that had. One caller at
+    a time.
+    """
+
+    def __init__(self, lake: Lake, *, memory: str, threads: int) -> None:
+        self._lake, self._memory, self._threads = lake, memory, threads
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def now(self) -> duckdb.DuckDBPyConnection:
+        """The session, with the lake's current file lists."""
+        if self._connection is not None:
+            known, current = files(self._connection), _listed(self._lake)
+            changed = {name: paths for name, paths in current.items() if paths != known.get(name)}
+            if any(set(known[name]).difference(paths) for name, paths in changed.items()):
+                self._connection = None
+            else:
+                point(self._connection, changed)
+        if self._connection is None:
+            self._connection = session(self._lake, memory=self._memory)
+            self._connection.execute(f"set threads = {self._threads}")
+        return self._connection
+
+    def forget(self) -> None:
+        """Opens anew at the next asking, after an error of which nobody knows what it left."""
+        self._connection = None
+
+
+def _listed(lake: Lake) -> dict[str, list[str]]:
+    return {name: sorted(lake.files(name)) for name in TABLES}
 
 
 def _mirror(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:

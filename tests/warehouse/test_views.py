@@ -6,11 +6,12 @@ import datetime
 from collections.abc import Callable
 from decimal import Decimal
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from warehouse import TABLES, Lake, refresh, session
+from warehouse import TABLES, Lake, LiveSession, refresh, session
 from warehouse.relations import read
 
 Rows = Callable[..., pa.Table]
@@ -109,6 +110,28 @@ def test_refresh_shows_what_was_committed_since_and_names_it(lake: Lake, rows: R
     assert refresh(reader, lake) == ["trades"]
     assert reader.execute("select count(*) from trades").fetchall() == [(1,)]
     assert refresh(reader, lake) == []
+
+
+def test_a_live_session_keeps_no_footer_of_a_file_that_compaction_replaced(lake: Lake, rows: Rows) -> None:
+    live = LiveSession(lake, memory="64MB", threads=1)
+    counted = "select count(*), max(trade_id) from trades"
+    opened = live.now()
+    for version in range(20):
+        lake.append("trades", rows("trades", trade_id=[version]), writer="binance", version=version)
+    assert live.now() is opened
+    early = opened.cursor()
+    assert early.execute(counted).fetchone() == (20, 19)
+    kept = _footers(early)
+    lake.compact("trades")
+    assert live.now() is not opened
+    assert live.now().execute(counted).fetchone() == early.execute(counted).fetchone() == (20, 19)
+    assert 0 < _footers(live.now()) < kept / 5
+
+
+def _footers(connection: duckdb.DuckDBPyConnection) -> int:
+    """Bytes that a session keeps of them."""
+    told = connection.execute("select memory_usage_bytes from duckdb_memory() where tag = 'OBJECT_CACHE'").fetchone()
+    return int(told[0]) if told else 0
 
 
 def test_a_cursor_sees_the_views_and_utc(lake: Lake, rows: Rows) -> None:

@@ -27,7 +27,7 @@ class Chore(NamedTuple):
     every_s: float
 
 
-CHORES = (Chore("compact", 600.0), Chore("publish", 900.0), Chore("retention", 86_400.0))
+CHORES = (Chore("compact", 300.0), Chore("publish", 900.0), Chore("retention", 86_400.0))
 """What was missed needs none: a recorder that runs fetches it."""
 
 

@@ -25,10 +25,10 @@ from trifecta.scan.forex import ForexFinder, Market
 from trifecta.scan.opportunity import Direction, Engine
 from trifecta.settings import Settings
 from warehouse.lake import Lake
-from warehouse.sessions import refresh, session
+from warehouse.sessions import LiveSession
 from warehouse.tables import TABLES
 
-MEMORY = "512MB"  # of the session that reads them
+MEMORY, THREADS = "512MB", 2  # of the session that reads them
 REFRESH_S = 5.0
 FOREX_DAYS = 60  # of M15 bars that a signal's record is taken from
 MINUTES_BACK = 30
@@ -54,7 +54,7 @@ class Engines:
         self._settings = settings
         self._clock = clock
         self._lake = Lake(settings.lake)
-        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._live = LiveSession(self._lake, memory=MEMORY, threads=THREADS)
         self._claimed: set[str] = set()
 
     @property
@@ -67,14 +67,10 @@ class Engines:
 
     def refresh(self) -> list[BinarySignal]:
         """Reads what the lake has now; returns our own new signals, which are stored there too."""
-        if self._connection is None:
-            self._connection = session(self._lake, memory=MEMORY)
-        else:
-            refresh(self._connection, self._lake)
-        now = self._clock.now_ns()
-        self.forex.refresh(read_bars(self._connection, "15m", now - FOREX_DAYS * 86_400 * NS_PER_S))
-        self.binary.refresh(read_reliability(self._connection))
-        minutes = read_bars(self._connection, "1m", now - MINUTES_BACK * 60 * NS_PER_S)
+        lake, now = self._live.now(), self._clock.now_ns()
+        self.forex.refresh(read_bars(lake, "15m", now - FOREX_DAYS * 86_400 * NS_PER_S))
+        self.binary.refresh(read_reliability(lake))
+        minutes = read_bars(lake, "1m", now - MINUTES_BACK * 60 * NS_PER_S)
         return self._claim(minutes, now)
 
     async def _follow_lake(self, publisher: Publisher) -> None:
@@ -86,7 +82,7 @@ class Engines:
             except Exception as error:
                 # The edge of these engines: arbitrage goes on without them.
                 logger.warning("forex and binary see nothing new, the lake is asked again: {}", error)
-                self._connection = None
+                self._live.forget()
             await asyncio.sleep(REFRESH_S)
 
     async def _follow_signals(self) -> None:

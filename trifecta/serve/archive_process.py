@@ -33,7 +33,7 @@ from trifecta.serve.archive_messages import (
     Seconds,
 )
 from trifecta.serve.times import iso
-from warehouse import TABLES, Lake, refresh, session
+from warehouse import TABLES, Lake, LiveSession
 from warehouse.errors import WarehouseError
 
 MEMORY = "256MB"
@@ -93,14 +93,14 @@ class Archive:
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self._connection = session(lake, memory=MEMORY)
-        self._connection.execute("set threads = 1")
+        self._live = LiveSession(lake, memory=MEMORY, threads=1)
+        self._connection = self._live.now()
 
     def answer(self, question: Asked) -> bytes:
         """The answer to a question, encoded."""
         if isinstance(question, Save):
             return msgspec.msgpack.encode(self._save(question))
-        refresh(self._connection, self._lake)
+        self._connection = self._live.now()
         if isinstance(question, Minutes):
             return msgspec.msgpack.encode(self._minutes(question))
         if isinstance(question, Seconds):
