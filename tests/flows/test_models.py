@@ -314,6 +314,7 @@ async def test_sidecar_starts_the_flows_run_once_and_tells_how_far_it_is(setting
     assert again.json()["run"]["run_id"] == told["run_id"] == status["training"]["run_id"]
     run = next(run for run in await all_runs() if str(run.id) == told["run_id"])
     assert run.parameters == {"venue": "sim_binance", "symbol": "PAXGUSDT", "horizon_s": 300}
+    assert run.name == told["name"] == "train PAXGUSDT 300"
 
 
 async def test_run_that_died_with_its_worker_lets_the_next_one_start(settings: Settings) -> None:
@@ -332,7 +333,7 @@ async def test_run_that_died_with_its_worker_lets_the_next_one_start(settings: S
 
 async def test_flow_that_nobody_deployed_is_told_with_the_remedy(settings: Settings, prefect_api: str) -> None:
     with pytest.raises(PrefectAwayError, match="trifecta up"):
-        await asyncio.to_thread(PrefectApi(prefect_api).start, "nothing/nothing", {})
+        await asyncio.to_thread(PrefectApi(prefect_api).start, "nothing/nothing", "nothing", {})
 
 
 TRAIN = """

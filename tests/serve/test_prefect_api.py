@@ -44,7 +44,7 @@ def test_busy_server_is_asked_a_few_times(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(prefect_api, "PAUSE_S", 0.0)
     with answering(503, b"") as (url, asked):
         with pytest.raises(PrefectBusyError, match="ask again"):
-            PrefectApi(url).start("train/train", {})
+            PrefectApi(url).start("train/train", "train all", {})
         assert len(asked) == prefect_api.ATTEMPTS
 
 
@@ -60,7 +60,7 @@ def test_busy_server_is_asked_a_few_times(monkeypatch: pytest.MonkeyPatch) -> No
 def test_answer_that_is_none_is_told(status: int, body: bytes, told: str) -> None:
     with answering(status, body) as (url, asked):
         with pytest.raises(PrefectAwayError, match=told):
-            PrefectApi(url).start("train/train", {})
+            PrefectApi(url).start("train/train", "train all", {})
         assert asked == ["/api/deployments/name/train/train"]
 
 

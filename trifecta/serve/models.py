@@ -92,7 +92,8 @@ class Models:
         newest = self._prefect.newest(DEPLOYMENT, self._service.clock.now_ns())
         if newest is not None and newest.unfinished:
             return TrainingStarted(started=False, run=self._told(newest))
-        return TrainingStarted(started=True, run=training_run(self._prefect.start(DEPLOYMENT, parameters), None))
+        name = f"train {parameters.get('symbol', 'all')} {parameters.get('horizon_s', '')}".strip()
+        return TrainingStarted(started=True, run=training_run(self._prefect.start(DEPLOYMENT, name, parameters), None))
 
     def _newest(self) -> TrainingRun | None:
         newest = self._prefect.newest(DEPLOYMENT, self._service.clock.now_ns())

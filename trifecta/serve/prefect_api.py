@@ -71,9 +71,9 @@ class PrefectApi:
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
 
-    def start(self, deployment: str, parameters: dict[str, object]) -> Run:
-        """A new run of `flow/deployment`; asking again after a failure half way starts no second one."""
-        body = {"parameters": parameters, "idempotency_key": uuid4().hex}
+    def start(self, deployment: str, name: str, parameters: dict[str, object]) -> Run:
+        """A new run of `flow/deployment` by this name; asking again after a failure half way starts no second one."""
+        body = {"name": name, "parameters": parameters, "idempotency_key": uuid4().hex}
         return self._post(f"/deployments/{self._id(deployment)}/create_flow_run", body, Run)
 
     def newest(self, deployment: str, now_ns: int) -> Run | None:
