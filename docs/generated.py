@@ -140,7 +140,8 @@ def tables() -> str:
     lines = [
         "# Tables",
         "",
-        "What `trifecta sql`, the SQL page and `warehouse.duckdb` show. Views turn stored integers into prices and",
+        "What `trifecta sql`, the SQL page and `warehouse.duckdb` show; the ledger is in `trifecta sql` alone.",
+        "Views turn stored integers into prices and",
         "times; marts show closed periods only. Times are UTC. A venue that begins with `sim_` is the emulator's.",
         "",
         "## Views and marts",
@@ -184,7 +185,8 @@ def _ledger() -> Iterator[str]:
     yield from (
         "## Ledger",
         "",
-        "Rows that must be unique and transactional. Times are ns, UTC.",
+        "Rows that must be unique and transactional. Times are ns, UTC. `trifecta sql` shows them as timestamps,",
+        "`ts_ns` as `ts`, and amounts of money as decimals.",
         "",
     )
     for table in metadata.sorted_tables:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from trifecta.ops.alerts.rules import RULES
+from trifecta.settings import Settings
 from warehouse import TABLES
 
 ROOT = Path(__file__).parents[2]
@@ -85,9 +90,19 @@ def test_every_command_setting_table_endpoint_and_alert_is_told(site: dict[Path,
         assert command in pages["commands.html"]
     for setting in ("TRIFECTA_API_TOKEN", "TRIFECTA_ALERTS__QUIET_FROM", "TRIFECTA_VENUES__&lt;NAME&gt;__SYMBOLS"):
         assert setting in pages["settings.html"]
+    silent = [name for name, field in _fields(Settings) if not field.description]
+    assert silent == []
     assert all(f"raw.{name}" in pages["tables.html"] for name in TABLES)
     assert "GET /market-range/simple" in pages["api.html"]
     assert all(f"<code>{rule.name}</code>" in pages["runbook.html"] for rule in RULES)
+
+
+def _fields(section: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    """Every key of the settings that holds a value."""
+    for name, field in section.model_fields.items():
+        kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if isinstance(kind, type)]
+        below = next((kind for kind in kinds if issubclass(kind, BaseModel)), None)
+        yield from [(name, field)] if below is None else _fields(below)
 
 
 def test_links_of_the_readme_lead_somewhere() -> None:

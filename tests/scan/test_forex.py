@@ -20,6 +20,7 @@ from trifecta.scan import forex
 from trifecta.scan.forex import BAR_S, WINDOW, ForexFinder, Record, opportunity, record, signal
 from trifecta.scan.opportunity import ForexPlan, Opportunity, Side, Verdict
 from trifecta.settings import ForexSettings
+from trifecta.trade import catalogue
 
 SETTINGS = ForexSettings()
 START = 1_723_161_600 * NS_PER_S
@@ -156,6 +157,17 @@ def test_stops_stand_by_atr_from_the_price_paid_and_size_by_risk() -> None:
         "commission": 0.0,
     }
     assert one.simulated
+
+
+def test_the_commission_is_what_both_fills_will_be_charged() -> None:
+    one = found(Record(100, 60), commission_per_lot=3.5)
+    plan = one.plan
+    assert isinstance(plan, ForexPlan)
+    terms = catalogue.forex(plan.venue, plan.symbol, 3.5)
+    assert terms is not None
+    charged = 2 * float(terms.taker_fee) * plan.size  # of a price of about 1
+    (told,) = (cost.amount for cost in one.costs if cost.name == "commission")
+    assert told == pytest.approx(charged, rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def opportunity(quote: Quote, bars: Bars, seen: Signal, past: Record, now: int, 
     worth = _usd_per_quote_unit(quote.symbol, entry)
     size = _size(abs(entry - stop) * worth, settings)
     gain, loss = abs(profit - entry) * size * worth, abs(entry - stop) * size * worth
-    commission = settings.commission_per_lot * size / LOT
+    commission = 2 * settings.commission_per_lot * size / LOT  # to enter and to leave
     expected = past.chance * gain - (1 - past.chance) * loss - commission
     plan = ForexPlan(
         venue=quote.venue,

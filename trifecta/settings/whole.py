@@ -42,27 +42,45 @@ class Settings(BaseSettings):
         toml_file="trifecta.toml",
         extra="forbid",
         hide_input_in_errors=True,
+        use_attribute_docstrings=True,
         validate_default=True,
     )
 
     data_dir: Path = Path("data")
+    """Where everything is kept."""
     market: Market = Market.SIMULATED
+    """`simulated` and `recorded` come from the emulator on this machine."""
     lake_uri: str = ""
+    """Where the tables are; empty: `lake` in the data folder; or s3://bucket/prefix."""
     ledger_url: str = Field("", repr=False)  # may hold a password
+    """Empty: `ledger.db` in the data folder; or postgresql://user@host/database."""
     bus_address: str = "tcp://127.0.0.1:5570"
+    """Where parts hear each other; the port above it is taken too."""
     prefect_api: str = ""
+    """API of a Prefect server that runs elsewhere; empty: one is started."""
 
     api_host: str = "127.0.0.1"
+    """Where the sidecar listens; beyond loopback a token is required."""
     api_port: int = Field(8000, ge=1, le=65535)
+    """Of the sidecar."""
     api_token: SecretStr = SecretStr("")
+    """What whoever asks the sidecar, or opens the dashboard beyond loopback, must present."""
     api_tls_cert: Path | None = None
+    """Certificate of sidecar and dashboard."""
     api_tls_key: Path | None = None
+    """Its key."""
     prefect_port: int = Field(4200, ge=1, le=65535)
+    """Of the Prefect server that is started."""
     dashboard_host: str = "127.0.0.1"
+    """Where the dashboard listens; beyond loopback a token is required."""
     dashboard_port: int = Field(8501, ge=1, le=65535)
+    """Of the dashboard."""
     emulator_port: int = Field(8900, ge=1, le=65535)
+    """Of the emulator."""
     emulator_rate: float = Field(100.0, gt=0, le=100_000)
+    """Frames a second of each simulated market of Binance."""
     emulator_seed: int = 7
+    """Of the simulated market."""
     emulator_exchange_rate: float = Field(3.0, ge=0, le=1_000)
     """Changes a second of each book at the emulated exchanges beside Binance."""
     emulator_dislocations: float = Field(6.0, ge=0)
