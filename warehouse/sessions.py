@@ -132,6 +132,8 @@ def files(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
 def build(connection: duckdb.DuckDBPyConnection, paths: Mapping[str, list[str]], relations: Iterable[Relation]) -> None:
     """Makes, in an empty database, schema `raw` over these files of each table and then these relations as views."""
     connection.execute("set global TimeZone = 'UTC'")
+    # Under `python -c` DuckDB takes itself for a prompt and draws a bar on standard output, which is the caller's.
+    connection.execute("set enable_progress_bar = false")
     # A file of the lake never changes: its footer is read once.
     connection.execute("set global parquet_metadata_cache = true")
     connection.execute(_GROUND)
