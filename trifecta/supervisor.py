@@ -32,7 +32,7 @@ from trifecta.ops.feeds import feeds
 from trifecta.settings import Market, Settings
 from trifecta.trade.gateways import live
 
-NAME = "supervisor"
+NAME = processes.SUPERVISOR
 PROBLEM = 1
 INGEST_GRACE_S = 30.0
 """How long Prefect has to run a recorder that died again before a plain child records."""
@@ -44,6 +44,8 @@ EMULATOR_LATEST_S = 20.0
 LATEST_S = {parts.TRADER: 15.0, parts.KEEPER: 15.0, parts.SERVER: 15.0, parts.WORKER: 15.0, parts.BOARD: 30.0}
 """These wait for the first range, which needs the processor more, but no longer than this."""
 RANGE_EVERY_S = 1.0
+LOGS_EVERY_S = 60.0
+"""How often logs are looked at that may have grown."""
 TICK_S = 0.2
 RECORDER_GRACE_S = 15.0
 GRACE_S = 8.0
@@ -68,7 +70,7 @@ class System:
         self._clock = clock
         self._stop = stop
         self._say = say
-        self._began_s = self._ranged_s = clock.monotonic_s()
+        self._began_s = self._ranged_s = self._logs_s = clock.monotonic_s()
         chosen, self.warnings = parts.of_system(settings, wish)
         self._children = {part.name: self._child(part) for part in chosen}
         self._recorder = self._child(parts.recorder(settings))
@@ -85,7 +87,11 @@ class System:
         request.unlink(missing_ok=True)
         for warning in self.warnings:
             self._report(f"warning: {warning}")
-        with processes.recorded(run_dir, NAME, os.getpid()), forwarder(self._settings.bus_address, self._report):
+        with (
+            processes.recorded(run_dir, NAME, os.getpid()),
+            processes.of_market(run_dir, self._settings.market),
+            forwarder(self._settings.bus_address, self._report),
+        ):
             try:
                 while not (self._stop.wait(TICK_S) or request.exists() or self._over(for_s)):
                     self.tend()
@@ -109,6 +115,7 @@ class System:
                 child.tend()
         self._keep_recording()
         self._read_range()
+        self._turn_logs_over()
 
     def _keep_recording(self) -> None:
         """Records by a plain child whenever no flow run does: while Prefect starts, and when it has gone for good."""
@@ -145,6 +152,13 @@ class System:
         if self._range is not None and not self.served:
             self.served = True
             self._report(f"range served: {json.dumps(self._range)}")
+
+    def _turn_logs_over(self) -> None:
+        if self._clock.monotonic_s() - self._logs_s >= LOGS_EVERY_S:
+            self._logs_s = self._clock.monotonic_s()
+            for log in sorted((self._settings.run_dir / "logs").glob("*.log")):
+                if log.suffixes == [".log"]:  # and none that was set aside
+                    processes.turn_over(log)
 
     def _view(self) -> View:
         recorder = () if self._recorder.state is State.ENDED else (self._recorder,)

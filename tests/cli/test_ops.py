@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from trifecta.errors import DataError, SettingsError
 from trifecta.ops import durations, parts, ports, probe, processes, reach, recorded, warm
 from trifecta.settings import Settings, load
 
+CAT = shutil.which("cat") or ""
 STUBBORN_FAMILY = """
 import signal, subprocess, sys
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -67,6 +69,21 @@ def test_ending_a_process_ends_what_it_started(tmp_path: Path) -> None:
     parent.stdout.close()
     parent.wait()
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.skipif(not CAT, reason="cat is not there")
+def test_a_log_that_is_written_to_is_set_aside_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "MAX_LOG_BYTES", 4)
+    log = tmp_path / "a.log"
+    with log.open("ab") as output, subprocess.Popen([CAT], stdin=subprocess.PIPE, stdout=output) as writer:
+        assert writer.stdin is not None
+        for text in (b"first", b"second", b"end"):
+            processes.turn_over(log)
+            writer.stdin.write(text)
+            writer.stdin.flush()
+            while not log.read_bytes().endswith(text):
+                pass
+    assert [(tmp_path / name).read_bytes() for name in ("a.log", "a.1.log", "a.2.log")] == [b"end", b"second", b"first"]
 
 
 def test_a_log_that_grew_too_large_is_kept_under_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

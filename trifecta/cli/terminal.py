@@ -58,13 +58,22 @@ def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the trace
 
 
 def configured(**overrides: object) -> Settings:
-    """The settings in force; the log is kept as they say."""
+    """The settings in force; the log is kept as they say.
+
+    A system that runs on the data folder may have been given another market on its command line: whoever asks about it
+    means that one.
+    """
     from trifecta import logs
+    from trifecta.ops import processes
     from trifecta.settings import load
 
     settings = load(**overrides)
     logs.configure(settings.logs)
-    return settings
+    market = processes.market(settings.run_dir)
+    if market is None or market == settings.market or "market" in overrides:
+        return settings
+    err.print(f"market is {market}, as the running system has it", style="dim")
+    return settings.model_copy(update={"market": type(settings.market)(market)})
 
 
 def seconds(text: str) -> float:

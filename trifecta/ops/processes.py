@@ -7,6 +7,7 @@ created, and only a process that matches both is ever ended.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+SUPERVISOR = "supervisor"
 MAX_LOG_BYTES = 10 * 1024 * 1024
 KEPT_LOGS = 3
 CREATED_TOLERANCE_S = 0.05  # psutil derives it from clock ticks
@@ -48,14 +50,30 @@ def start(command: Sequence[str], *, log: Path, env: Mapping[str, str]) -> subpr
         )
 
 
+def turn_over(log: Path) -> None:
+    """Sets aside what a process has written that goes on writing; a line of this very moment may be lost."""
+    if _is_full(log):
+        shutil.copyfile(log, _first_older(log))
+        os.truncate(log, 0)  # whoever writes appends
+
+
 def _rotate(log: Path) -> None:
-    if not log.exists() or log.stat().st_size < MAX_LOG_BYTES:
-        return
+    """Sets aside a log that nobody writes to."""
+    if _is_full(log):
+        log.replace(_first_older(log))
+
+
+def _is_full(log: Path) -> bool:
+    return log.exists() and log.stat().st_size >= MAX_LOG_BYTES
+
+
+def _first_older(log: Path) -> Path:
+    """Where the newest of the older logs goes; those that are there make room."""
     for number in range(KEPT_LOGS - 1, 0, -1):
         older = log.with_suffix(f".{number}.log")
         if older.exists():
             older.replace(log.with_suffix(f".{number + 1}.log"))
-    log.replace(log.with_suffix(".1.log"))
+    return log.with_suffix(".1.log")
 
 
 def last_lines(log: Path, count: int = 12) -> list[str]:
@@ -96,6 +114,27 @@ def remember(run_dir: Path, name: str, pid: int) -> None:
         aside = run_dir / f"{name}.pid.new"
         aside.write_bytes(msgspec.json.encode(identity))
         aside.replace(run_dir / f"{name}.pid")
+
+
+@contextmanager
+def of_market(run_dir: Path, market: str) -> Iterator[None]:
+    """Tells others on this data folder which market runs, for as long as the block does."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    path = run_dir / f"{SUPERVISOR}.market"
+    path.write_text(market)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def market(run_dir: Path) -> str | None:
+    """The market of the system that runs; None where none does."""
+    try:
+        told = (run_dir / f"{SUPERVISOR}.market").read_text()
+    except OSError:
+        return None
+    return told if find(run_dir, SUPERVISOR) is not None else None
 
 
 def forget(run_dir: Path, name: str) -> None:
