@@ -26,6 +26,8 @@ from tests.alerts.conftest import IMGHDR, Webhook
 from tests.alerts.watched import NOW, Still, Watched
 from tests.capture.test_recorder import market, recording, settings_of
 from tests.trade.pit import HERE, THERE, pit, two_hop
+from trifecta.capture import heartbeat
+from trifecta.capture.heartbeat import Heartbeat
 from trifecta.cli import app
 from trifecta.emulator.config import Fault, FaultKind
 from trifecta.ops import parts, processes
@@ -159,6 +161,37 @@ def test_a_leg_that_stays_alone_is_told_once_and_that_it_is_whole(
     still.wait(1)
     assert webhook.titles == [f"[critical] leg alone: {decision}", f"[recovered] leg alone: {decision}"]
     assert "of one leg alone" in webhook.bodies[0]
+
+
+def test_what_is_wrong_is_listed_where_nobody_watches_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIFECTA_DATA_DIR", str(tmp_path))
+
+    def listed() -> set[str]:
+        return {one["rule"] for one in json.loads(CliRunner().invoke(app, ["alerts", "list", "--json"]).stdout)}
+
+    before = listed()
+    assert "sidecar_down" in before
+    assert CliRunner().invoke(app, ["halt", "the feed looks wrong"]).exit_code == 0
+    assert listed() == before | {"halted"}
+
+
+def test_a_source_beside_the_venues_is_down_when_it_says_so_itself(tmp_path: Path, webhook: Webhook) -> None:
+    still = Still(tmp_path, webhook, "feed_down")
+    (tmp_path / "run" / "collection").parent.mkdir()
+    for connected in (True, False, True):
+        for source in ("sim_binance", "sim_binance_usdm", "sim_coinbase", "sim_kraken", "sim_okx", "mt5_terminal"):
+            well = connected or source != "mt5_terminal"
+            heartbeat.write(tmp_path / "run", _beat(source, connected=well))
+        still.wait(0)
+        still.wait(31)
+    assert webhook.titles == ["[critical] feed down: mt5_terminal", "[recovered] feed down: mt5_terminal"]
+
+
+def _beat(source: str, *, connected: bool) -> Heartbeat:
+    return Heartbeat(
+        source, os.getpid(), 2 * NOW, connected, True, 1, 1.0, 2 * NOW, 2 * NOW, 0, 0, 0, None, {},
+        "" if connected else "the terminal does not answer",
+    )  # fmt: skip
 
 
 def test_every_rule_has_its_cause_produced() -> None:

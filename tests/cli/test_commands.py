@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
+from trifecta.capture.journal import JournalWriter
 from trifecta.cli import app
-from trifecta.ops import warm
+from trifecta.ops import processes, warm
 from trifecta.settings import Settings, load
 
 Run = Callable[..., Result]
@@ -77,6 +79,17 @@ def test_up_refuses_a_span_of_time_that_is_none(run: Run) -> None:
     result = run("up", "--for", "soon")
     assert result.exit_code == 2
     assert "'soon'" in result.output
+
+
+def test_commands_mean_the_market_that_runs(run: Run, settings: Settings) -> None:
+    with processes.recorded(settings.run_dir, processes.SUPERVISOR, os.getpid()):
+        with processes.of_market(settings.run_dir, "live"):
+            told = run("status", "--json")
+        assert json.loads(told.stdout)["market"] == "live"
+        assert "market is live, as the running system has it" in told.stderr
+        assert json.loads(run("status", "--json").stdout)["market"] == "simulated"
+    (settings.run_dir / "supervisor.market").write_text("live")  # of one that was killed
+    assert json.loads(run("status", "--json").stdout)["market"] == "simulated"
 
 
 def test_down_without_a_system_says_so(run: Run) -> None:
@@ -150,6 +163,22 @@ def test_replay_prints_one_object_and_writes_nothing_twice(run: Run, recording: 
     assert first["quarantined"] == 0
     assert first["rows_written"] > 0
     assert second["rows_written"] == 0
+
+
+def test_a_journal_is_replayed_into_the_lake_it_made_as_a_whole_and_alone(run: Run, settings: Settings) -> None:
+    folder = settings.journal_dir / "sim_binance"
+    with JournalWriter.open(folder) as writer:
+        frames = (line.partition(" ") for line in warm.lines().splitlines())
+        writer.append([(int(stamp), payload.encode()) for stamp, _, payload in frames])
+        held = run("replay", str(folder))
+        assert held.exit_code == 2
+        assert "is recorded now" in held.output
+    (segment,) = folder.glob("*.log*")
+    alone = run("replay", str(segment))
+    assert alone.exit_code == 2
+    assert "name the folder, or set TRIFECTA_DATA_DIR" in " ".join(alone.output.split())
+    first, second = (json.loads(run("replay", str(folder), "--json").stdout) for _ in range(2))
+    assert (first["rows_written"] > 0, second["rows_written"]) == (True, 0)
 
 
 def test_replay_of_a_file_that_is_no_recording_says_which(run: Run, tmp_path: Path) -> None:

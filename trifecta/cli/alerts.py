@@ -30,7 +30,7 @@ def alerts_test() -> None:
 
 @alerts_app.command("list", epilog="Example: trifecta alerts list --json")
 def alerts_list(json: Json = False) -> None:
-    """Show what is wrong now, as the watch last saw it."""
+    """Show what is wrong now, and whether somebody was told of it."""
     from trifecta.ops.alerts import commands
 
     found = commands.listed(configured())

@@ -24,7 +24,9 @@ from trifecta.cli.terminal import (
 
 @app.command(epilog="Example: trifecta replay btcusdt_20240808.gz btcusdt_20240809.gz --json")
 def replay(
-    files: Files,
+    files: Annotated[
+        list[Path], typer.Argument(help="Recordings, .gz, .zst or plain, or a journal's folder.", exists=True)
+    ],
     source: Annotated[str, typer.Option(help="The venue's name in the warehouse.")] = "",
     json: Json = False,
 ) -> None:

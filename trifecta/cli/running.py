@@ -22,7 +22,7 @@ def init() -> None:
 
 @app.command(epilog="Example: trifecta doctor --json")
 def doctor(json: Json = False) -> None:
-    """Check this machine: Python, extras, ports, disk, lake, clock and, for --market live, the venues."""
+    """Check this machine: Python, extras, ports, disk, lake, clock and, of a live `market`, the venues."""
     from trifecta.clock import SystemClock
     from trifecta.ops import doctor as checks
 

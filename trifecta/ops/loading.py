@@ -17,6 +17,8 @@ from trifecta.capture.importers import ImportSummary, import_file
 from trifecta.capture.replay import ReplaySummary
 from trifecta.capture.replay import replay as replay_files
 from trifecta.clock import SystemClock
+from trifecta.errors import SettingsError
+from trifecta.lock import is_held
 from trifecta.settings import Settings
 from warehouse import TABLES, Lake
 from warehouse import publish as publication
@@ -52,11 +54,28 @@ class Filled(msgspec.Struct, frozen=True):
 
 
 def replay(files: Sequence[Path], settings: Settings, *, source: str, console: Console) -> ReplaySummary:
-    """Replays `files` into the lake."""
+    """Replays `files` into the lake.
+
+    Raises:
+        SettingsError: rows would stand twice, or two would write them: it is a single segment of the journal that this
+            very lake is recorded from, or that journal while it is recorded.
+    """
+    for file in files:
+        _require_foreign(file.resolve(), settings.journal_dir.resolve())
     with _progress(console, "replay", in_bytes=True) as report:
         return replay_files(
             files, lake=Lake(settings.lake), clock=SystemClock(), source=source or None, on_progress=report
         )
+
+
+def _require_foreign(file: Path, journals: Path) -> None:
+    if not file.is_relative_to(journals):
+        return
+    elsewhere = "set TRIFECTA_DATA_DIR to another folder to replay it there and compare"
+    if not file.is_dir():
+        raise SettingsError(f"{file} is of a journal of this lake, whose rows it has: name the folder, or {elsewhere}")
+    if is_held(file):
+        raise SettingsError(f"{file} is recorded now, its recorder writes these rows: stop it, or {elsewhere}")
 
 
 def compact(settings: Settings, console: Console) -> Compaction:

@@ -14,9 +14,11 @@ from rich.text import Text
 
 from trifecta.clock import NS_PER_S, Clock, SystemClock
 from trifecta.errors import SettingsError, TrifectaError
-from trifecta.ops.alerts import watch
+from trifecta.ops import parts, processes
+from trifecta.ops.alerts import facts, watch
 from trifecta.ops.alerts.rules import RULES
 from trifecta.settings import Settings
+from warehouse.ledger import Ledger
 
 if TYPE_CHECKING:
     from trifecta.ops.alerts.sending import Sender
@@ -65,13 +67,19 @@ def _sender(settings: Settings) -> Sender:
 
 
 def listed(settings: Settings) -> list[watch.Active]:
-    """What is wrong now, as the watch last saw it."""
-    return watch.load(settings.run_dir).active
+    """What is wrong now: as the watch last saw it, or, where none runs, by a look of our own."""
+    state = watch.load(settings.run_dir)
+    if parts.ALERTS in processes.living(settings.run_dir):
+        return state.active
+    looking = watch.Watch(settings.alerts, state)
+    with Ledger(settings.ledger) as ledger:
+        looking.look(facts.read(settings, SystemClock(), ledger))
+    return looking.state.active
 
 
 def of_list(found: list[watch.Active]) -> RenderableType:
     if not found:
-        return Text("nothing is wrong, or nobody watches: `trifecta alerts watch`")
+        return Text("nothing is wrong")
     table = Table(box=None, pad_edge=False)
     for column in ("rule", "about", "since, UTC", "told", "what"):
         table.add_column(column)

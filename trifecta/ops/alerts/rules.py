@@ -58,6 +58,10 @@ def _feed_down(facts: Facts, settings: AlertSettings) -> Found:
             yield source, f"its recorder is not connected: {problem}"
         elif (silent_s := _silent_s(facts, feed.report)) > settings.feed_silent_s:
             yield source, f"connected, but no frame came for {silent_s:.0f} s"
+    for source, feed in told.items():
+        # Terminals, pools and signals: a market that is closed is silent, so only what says so itself is down
+        if source not in facts.expected and feed.alive and not feed.report.get("connected"):
+            yield source, f"not connected: {feed.report.get('problem') or 'it does not answer'}"
 
 
 def _silent_s(facts: Facts, report: dict[str, object]) -> float:
@@ -137,9 +141,10 @@ RULES = (
         Severity.CRITICAL,
         _feed_down,
         "A venue that should be recorded is not: its recorder is gone, not connected, or hears nothing.",
-        "`trifecta status` names the problem. A process that died starts again by itself; a venue that does not answer "
-        "is asked again for as long as it takes. `trifecta doctor` tells whether this machine reaches it. What was "
-        "missed while it was away is fetched again where the venue still tells it.",
+        "`trifecta status` names the problem, `run/logs/ingest.log` (without Prefect `recorder.log`) tells more. A "
+        "process that died starts again by itself; a venue that does not answer is asked again for as long as it "
+        "takes. With `TRIFECTA_MARKET=live`, `trifecta doctor` tells whether this machine reaches Binance. What was "
+        "missed meanwhile is fetched again where the venue still tells it.",
         lambda settings: settings.feed_silent_s,
     ),
     Rule(
@@ -147,9 +152,9 @@ RULES = (
         Severity.WARNING,
         _gap_open,
         "Trades that the feed skipped could not be fetched again so far.",
-        "`trifecta backfill` tries at once. USD-M futures need `TRIFECTA_VENUES__BINANCE_USDM__API_KEY` for gaps that "
-        "are older than the newest trades. The quality page lists each gap; what the venue no longer tells becomes "
-        "`lost` and stays visible.",
+        "The recorder goes on asking by itself; `trifecta backfill` does so only where none runs. USD-M futures need "
+        "`TRIFECTA_VENUES__BINANCE_USDM__API_KEY` and a restart for gaps that are older than the newest trades. The "
+        "quality page lists each gap; what the venue no longer tells becomes `lost` and stays visible.",
         lambda settings: settings.gap_open_s,
     ),
     Rule(
@@ -165,8 +170,9 @@ RULES = (
         Severity.CRITICAL,
         _lake_unreadable,
         "The sidecar cannot read the lake: forecasts go on from the bus, history does not.",
-        "`trifecta doctor` checks the lake. Recording is not affected: the journal is the source of truth, and "
-        "`trifecta replay` builds the lake from it.",
+        "`trifecta doctor` checks the lake. Recording is not affected. If the lake is lost: `trifecta down`, move the "
+        "folder `lake` aside, `trifecta up`: recorders make it again from their journals, `capture.journal_days` back. "
+        "Imports, forecasts and opportunities are in no journal.",
     ),
     Rule(
         "ledger_unreadable",
@@ -182,8 +188,8 @@ RULES = (
         Severity.CRITICAL,
         _disk_low,
         "The data folder's disk is nearly full. Without room a recorder cannot keep what it hears.",
-        "Make room. `capture.journal_days` says how long journals stay; the `retention` flow removes older ones. "
-        "`alerts.disk_free_gib` says how much must be free.",
+        "Make room: `du -sh data/*` tells what takes it, `TRIFECTA_CAPTURE__JOURNAL_DAYS=3 trifecta retention` removes "
+        "older journals now; set it in `.env` to keep it so. `alerts.disk_free_gib` says how much must be free.",
     ),
     Rule(
         "flow_failed",
@@ -199,15 +205,16 @@ RULES = (
         Severity.CRITICAL,
         _halted,
         "Trading is halted: no order is sent anywhere until a person resumes.",
-        "Read the reason, look at the Risk page, mend what caused it, then resume there or by `POST /resume`.",
+        "Read the reason, look at the Risk page, mend what caused it, then resume there or by `trifecta resume 'why'`.",
     ),
     Rule(
         "order_unknown",
         Severity.CRITICAL,
         _order_unknown,
         "An order was sent and no answer told its fate. It may stand at the venue.",
-        "The venue is asked again every few seconds, by the order's own id. If it lasts, look at the venue's own order "
-        "list for that id, and halt until you know.",
+        "The venue is asked again every few seconds, by the order's own id; Coinbase's no takes 123 s. If it lasts, "
+        "look at the venue's order list by time, symbol and size (Binance alone shows the id as it stands here), and "
+        "halt until you know.",
     ),
     Rule(
         "trader_down",
@@ -223,7 +230,8 @@ RULES = (
         _leg_alone,
         "One leg of an arbitrage was filled, the other was not, and unwinding it has not worked so far.",
         "It is tried every second, and nothing new is opened meanwhile. A halt stops the unwinding too: resume if one "
-        "stands. Else trade the rest at the venue by hand.",
+        "stands. To trade the rest by hand, halt first and stay halted: the ledger does not know of your trade, and "
+        "after a resume the leg would be unwound once more.",
     ),
     Rule(
         "limit_hit",
@@ -238,8 +246,9 @@ RULES = (
         Severity.WARNING,
         _model_demoted,
         "A model lost its place and none took it: the best baseline serves, of a direction none; answers say so.",
-        "The Models page shows why. Roll back to the version before, or train: only what beats the baselines is "
-        "promoted.",
+        "The Models page shows why. The best baseline serves meanwhile, so nothing is urgent. Train anew, or let an "
+        "earlier version serve: `trifecta models list`, then `trifecta models promote VERSION --reason 'why'`. It "
+        "lasts until a version serves; `alerts.mute` silences it.",
     ),
     Rule(
         "model_drift",
