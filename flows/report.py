@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 import msgspec
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
 from prefect.runtime import flow_run
+from prefect.states import Cancelled
 
 from trifecta import logs
 from trifecta.clock import SystemClock
@@ -26,6 +29,10 @@ class Report(msgspec.Struct):
     ended_ns: int = 0
     last: str = ""
     """The state that the newest run ended in; `Running` where it is known that one works."""
+    before: str = ""
+    """How the run before the one that works ended, and"""
+    began_ns: int = 0
+    """when that one began: one that ends the same way is not well for beginning again and again."""
 
 
 def report_drift(run_dir: Path, moved: dict[str, str]) -> None:
@@ -57,8 +64,22 @@ def note_begin(flow: Flow[..., Any], _run: FlowRun, _state: State[Any]) -> None:
     report = _read(path, flow.name)
     if report.last == RUNNING:  # the run before was killed, and could not say so
         report.runs["Crashed"] = report.runs.get("Crashed", 0) + 1
-    report.last = RUNNING
+        report.last = "Killed"
+    report.before, report.began_ns, report.last = report.last, SystemClock().now_ns(), RUNNING
     _write(path, report)
+
+
+async def stand_alone(_flow: Flow[..., Any], run: FlowRun, _state: State[Any]) -> None:
+    """Cancels what waits for the end of a run that always runs.
+
+    Each failure starts the next run, and Prefect tells of one failure more than once where its database is busy:
+    without this, runs of a flow that goes on failing would double with each of them.
+    """
+    same = FlowFilter.model_validate({"id": {"any_": [run.flow_id]}})
+    waits = FlowRunFilter.model_validate({"id": {"not_any_": [run.id]}, "state": {"type": {"any_": ["SCHEDULED"]}}})
+    async with get_client() as client:
+        for other in await client.read_flow_runs(flow_filter=same, flow_run_filter=waits):
+            await client.set_flow_run_state(other.id, Cancelled(message="another run does its work"), force=True)
 
 
 def forget_begin(run_dir: Path, flow: str) -> None:
@@ -112,5 +133,5 @@ def marked(settings: Settings, about: str) -> str:
 NOTED = Hooks(on_completion=[note], on_failure=[note], on_crashed=[note])
 """What every scheduled flow carries."""
 
-ALWAYS = Hooks(on_running=[note_begin], **NOTED)
+ALWAYS = Hooks(on_running=[note_begin, stand_alone], **NOTED)
 """What a flow carries that always runs."""

@@ -14,9 +14,10 @@ from flows.report import ALWAYS, marked
 from trifecta.clock import SystemClock
 from trifecta.ops import parts, processes
 from trifecta.ops.signals import stop_event
+from trifecta.scan.opportunity import Engine
 from trifecta.scan.running import Scanning
 from trifecta.scan.snapshot import Snapshot, documented
-from trifecta.settings import load
+from trifecta.settings import Settings, load
 
 COLUMNS = ("type", "recommendation", "expected_profit", "risk_score", "reason", "expires", "id")
 
@@ -31,16 +32,17 @@ async def cycle(number: int, found: int, rows: list[dict[str, str]]) -> None:
 
 async def show(snapshot: Snapshot) -> None:
     """Runs one cycle. Scanning goes on where the Prefect server is away."""
-    told = documented(snapshot)
-    rows = [
-        {column: _text(one, column) for column in COLUMNS}
-        for engine in ("arbitrage", "forex", "binary")
-        for one in told[engine]
-    ]
     try:
+        rows = rows_of(snapshot, load())
         await cycle(snapshot.stats.scans, len(rows), rows)
     except Exception as error:
         logger.warning("the cycle is not shown, scanning goes on: {}", error)
+
+
+def rows_of(snapshot: Snapshot, settings: Settings) -> list[dict[str, str]]:
+    """What a cycle found, a row each."""
+    told = documented(snapshot, settings.trade.reporting_currency)
+    return [{column: _text(one, column) for column in COLUMNS} for engine in Engine for one in told[engine]]
 
 
 def _text(row: Mapping[str, Any], column: str) -> str:

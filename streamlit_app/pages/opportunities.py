@@ -80,7 +80,7 @@ def _card(one: dict[str, Any], now: str) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(one["recommendation"], color=_MARKS.get(one["recommendation"], "gray"))
             st.markdown(f"**{_title(one)}**", width="stretch")
-            st.markdown(f"**{one['expected_profit']:+,.2f}** {one.get('currency', '')}")
+            st.markdown(f"**{one['expected_profit']:+,.2f}** {one['currency']}")
             st.caption(f"age {_age_s(one, now):.0f} s · risk {one['risk_score']:.0f} / 100")
             if st.button("Execute", icon=":material/bolt:", key=f"execute-{one['id']}"):
                 _prepare(one)
@@ -128,7 +128,7 @@ def _confirm(one: dict[str, Any], answer: dict[str, Any]) -> None:
     """The second step. It stands outside of what is renewed each second."""
     with st.container(border=True):
         st.markdown(f"**Execute {_title(one)}?**")
-        st.markdown(f"Expected after every cost: **{one['expected_profit']:+,.2f}** {one.get('currency', '')}")
+        st.markdown(f"Expected after every cost: **{one['expected_profit']:+,.2f}** {one['currency']}")
         for order in answer.get("will", []):
             st.markdown(f":material/arrow_right: {order}")
         st.dataframe(pd.DataFrame(one["costs"]), hide_index=True, width="stretch", column_config=_COST)

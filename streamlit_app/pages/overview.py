@@ -11,6 +11,7 @@ from streamlit_app import accounts, figures, frame
 from streamlit_app.frame import Instrument
 from streamlit_app.reading import reader, settings, sidecar, since_ns
 from streamlit_app.wrong import Wrong, looking
+from trifecta.clock import SystemClock
 from trifecta.ops.alerts.facts import failed_flows
 
 MINUTES = 15
@@ -131,7 +132,7 @@ def _gaps(waiting: int, lost: int, books: int) -> Light:
 
 def _flows() -> Light:
     """Scheduled flows whose newest run did not complete."""
-    failed = failed_flows(settings().run_dir)
+    failed = failed_flows(settings().run_dir, SystemClock().now_ns())
     if failed:
         return "red", "schedule", ", ".join(f"{name} {how.lower()}" for name, how in failed.items())
     if not any(settings().run_dir.glob("flow-*.json")):

@@ -25,6 +25,7 @@ from flows.scan import scan
 from tests.alerts.conftest import IMGHDR, Webhook
 from tests.alerts.watched import NOW, Still, Watched
 from tests.capture.test_recorder import market, recording, settings_of
+from tests.ports import free_port
 from tests.trade.pit import HERE, THERE, pit, two_hop
 from trifecta.capture import heartbeat
 from trifecta.capture.heartbeat import Heartbeat
@@ -106,20 +107,24 @@ def test_a_flow_that_failed_is_told_once_and_that_it_completes(tmp_path: Path, w
     assert webhook.titles == ["[warning] flow failed: quality", "[recovered] flow failed: quality"]
 
 
-def test_a_flow_that_always_runs_is_well_again_as_soon_as_it_runs(
+def test_a_flow_that_always_runs_and_fails_over_and_over_is_told_once_and_when_it_goes_on(
     tmp_path: Path, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRIFECTA_DATA_DIR", str(tmp_path))
-    still = Still(tmp_path, webhook, "flow_failed")
-    with processes.recorded(tmp_path / "run", "scan-1", os.getpid()):
-        for hooks, state in (
-            (scan.on_running_hooks, Running()),
-            (scan.on_failure_hooks, Failed()),
-            (scan.on_running_hooks, Running()),
-        ):
-            for hook in hooks:
-                hook(scan, FlowRun(flow_id=uuid4()), state)
-            still.wait(60)
+    with (
+        processes.recorded(tmp_path / "run", "scan-1", os.getpid()),
+        closing(Watched(load(), webhook, "flow_failed")) as watch,
+    ):
+        monkeypatch.setattr(report, "SystemClock", lambda: watch.clock)
+        for _ in range(4):  # each fails before anybody could believe it
+            note_begin(scan, FlowRun(flow_id=uuid4()), Running())
+            watch.wait(20)
+            report.note(scan, FlowRun(flow_id=uuid4()), Failed())
+            watch.wait(20)
+        note_begin(scan, FlowRun(flow_id=uuid4()), Running())
+        watch.wait(60)
+        assert webhook.titles == ["[warning] flow failed: scan"]
+        watch.wait(120)
     assert webhook.titles == ["[warning] flow failed: scan", "[recovered] flow failed: scan"]
 
 
@@ -127,15 +132,17 @@ def test_a_flow_that_was_killed_is_told_once_and_when_it_runs_again(
     tmp_path: Path, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRIFECTA_DATA_DIR", str(tmp_path))
-    still = Still(tmp_path, webhook, "flow_failed")
-    note_begin(ingest, FlowRun(flow_id=uuid4()), Running())
-    still.wait(60)
-    assert webhook.titles == []  # nothing runs: it was stopped
-    processes.remember(tmp_path / "run", parts.WORKER, os.getpid())
-    still.wait(60)
-    note_begin(ingest, FlowRun(flow_id=uuid4()), Running())
-    with processes.recorded(tmp_path / "run", "ingest-1", os.getpid()):
-        still.wait(60)
+    with closing(Watched(load(), webhook, "flow_failed")) as watch:
+        monkeypatch.setattr(report, "SystemClock", lambda: watch.clock)
+        note_begin(ingest, FlowRun(flow_id=uuid4()), Running())
+        watch.wait(60)
+        assert webhook.titles == []  # nothing runs: it was stopped
+        processes.remember(tmp_path / "run", parts.WORKER, os.getpid())
+        watch.wait(60)
+        note_begin(ingest, FlowRun(flow_id=uuid4()), Running())
+        with processes.recorded(tmp_path / "run", "ingest-1", os.getpid()):
+            watch.wait(60)
+            watch.wait(120)
     assert webhook.titles == ["[warning] flow failed: ingest", "[recovered] flow failed: ingest"]
     assert json.loads((tmp_path / "run" / "flow-ingest.json").read_bytes())["runs"] == {"Crashed": 1}
 
@@ -165,6 +172,7 @@ def test_a_leg_that_stays_alone_is_told_once_and_that_it_is_whole(
 
 def test_what_is_wrong_is_listed_where_nobody_watches_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIFECTA_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("TRIFECTA_API_PORT", str(free_port()))
 
     def listed() -> set[str]:
         return {one["rule"] for one in json.loads(CliRunner().invoke(app, ["alerts", "list", "--json"]).stdout)}

@@ -23,7 +23,7 @@ import flows.evaluate
 import flows.train
 import flows.tune
 from flows.deploy import bury
-from flows.report import Report
+from flows.report import Report, stand_alone
 from tests.alerts.conftest import IMGHDR, Webhook
 from tests.alerts.watched import Watched
 from tests.forecast import test_live as served
@@ -329,6 +329,17 @@ async def test_run_that_died_with_its_worker_lets_the_next_one_start(settings: S
         await bury("train", lives=parts.training_lives(settings, "train"))
         assert (await client.read_flow_run(dead.id)).state_name == "Lost"
         assert (await client.read_flow_run(waiting.id)).state_name == "Scheduled"
+
+
+async def test_run_that_begins_leaves_none_of_its_flow_waiting(settings: Settings) -> None:
+    await deployed("train")
+    async with get_client() as client:
+        deployment = await client.read_deployment_by_name("train/train")
+        first, *others = [await client.create_flow_run_from_deployment(deployment.id) for _ in range(3)]
+        await client.set_flow_run_state(others[0].id, Running(), force=True)
+        await stand_alone(flows.train.train, first, Running())
+        states = [(await client.read_flow_run(run.id)).state_name for run in (first, *others)]
+    assert states == ["Scheduled", "Running", "Cancelled"]
 
 
 async def test_flow_that_nobody_deployed_is_told_with_the_remedy(settings: Settings, prefect_api: str) -> None:

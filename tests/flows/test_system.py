@@ -161,6 +161,8 @@ def test_whatever_is_killed_comes_back_and_the_flows_do_their_work(start: Callab
     alive = [name for name in processes.living(running.run_dir) if name.startswith(parts.INGEST)]
     assert alive == [parts.ingest_name(second.pid)]
     assert (running.folder / "data" / "warehouse.duckdb").exists()
+    wait_for(lambda: "opportunities" in running.artifacts() or None, RANGE_BOUND_S, "what a scan found", running)
+    assert json.loads((running.run_dir / "flow-scan.json").read_bytes())["runs"] == {}
     shown = running.artifacts()
     assert {"compaction", "published", "backfill", "checks", "performance"} <= shown.keys()
     assert [key for key, about in shown.items() if "SIMULATED" not in about] == []

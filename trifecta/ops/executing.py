@@ -48,7 +48,8 @@ def shown(one: dict[str, Any]) -> str:
     costs = sum(cost["amount"] for cost in one["costs"])
     lines = [
         f"{one['type']} {one['id']}: {one['recommendation']}, {one['reason']}",
-        f"expected {one['expected_profit']:+,.2f} after {costs:,.2f} of costs, risk {one['risk_score']:.0f} of 100",
+        f"expected {one['expected_profit']:+,.2f} {one['currency']} after {costs:,.2f} of costs, "
+        f"risk {one['risk_score']:.0f} of 100",
     ]
     lines += [f"  {leg['side']} {leg['qty']:g} {leg['symbol']} at {leg['venue']}" for leg in one.get("legs", [])]
     if one["simulated"]:

@@ -53,7 +53,7 @@ def once(settings: Settings, console: Console) -> Found:
         return found
     console.print(f"nobody scans on {settings.data_dir}: starting a SIMULATED market for this look", style="dim")
     with own_market(settings) as own:
-        return documented(asyncio.run(_look(own)))
+        return documented(asyncio.run(_look(own)), own.trade.reporting_currency)
 
 
 def watch(settings: Settings, console: Console) -> None:

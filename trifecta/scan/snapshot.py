@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from trifecta.clock import NS_PER_S
+from trifecta.scan import forex
 from trifecta.scan.opportunity import ArbitragePlan, Engine, ForexPlan, Opportunity
 
 
@@ -37,9 +38,16 @@ encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Snapshot).decode
 
 
-def documented(snapshot: Snapshot) -> dict[str, Any]:
-    """The object that clients get: `arbitrage`, `forex`, `binary`, `stats`, `timestamp`, and what orders snapshots."""
-    found = {str(engine): [_documented(one) for one in snapshot.opportunities.get(engine, ())] for engine in Engine}
+def documented(snapshot: Snapshot, reporting: str) -> dict[str, Any]:
+    """The object that clients get: `arbitrage`, `forex`, `binary`, `stats`, `timestamp`, and what orders snapshots.
+
+    Args:
+        reporting: currency in which stakes are paid.
+    """
+    found = {
+        str(engine): [_documented(one, reporting) for one in snapshot.opportunities.get(engine, ())]
+        for engine in Engine
+    }
     return {
         **found,
         "stats": msgspec.to_builtins(snapshot.stats),
@@ -50,7 +58,7 @@ def documented(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _documented(one: Opportunity) -> dict[str, Any]:
+def _documented(one: Opportunity, reporting: str) -> dict[str, Any]:
     return {
         "id": one.id,
         "type": one.engine.upper(),
@@ -58,6 +66,7 @@ def _documented(one: Opportunity) -> dict[str, Any]:
         "reason": one.reason,
         "risk_score": round(one.risk_score, 2),
         "expected_profit": one.expected_profit,
+        "currency": _currency(one, reporting),
         "costs": [msgspec.to_builtins(cost) for cost in one.costs],
         "first_seen": iso(one.ts_first),
         "timestamp": iso(one.ts),
@@ -67,13 +76,19 @@ def _documented(one: Opportunity) -> dict[str, Any]:
     }
 
 
+def _currency(one: Opportunity, reporting: str) -> str:
+    """What profit and costs are counted in."""
+    if isinstance(one.plan, ArbitragePlan):
+        return one.plan.currency
+    return forex.currency(one.plan.symbol) if isinstance(one.plan, ForexPlan) else reporting
+
+
 def _plan(one: Opportunity) -> dict[str, Any]:
     plan = one.plan
     if isinstance(plan, ArbitragePlan):
         return {
             "route_type": plan.route,
             "asset": plan.asset,
-            "currency": plan.currency,
             "buy_exchange": plan.legs[0].venue if plan.legs else None,
             "sell_exchange": plan.legs[-1].venue if plan.legs else None,
             "spread_percent": plan.spread_percent,

@@ -88,7 +88,7 @@ class Opportunities:
     def take(self, found: Snapshot) -> None:
         """Makes this the newest snapshot and wakes everybody who watches."""
         self._newest, self._taken_s = found, self._clock.monotonic_s()
-        self._text = msgspec.json.encode(snapshot.documented(found))
+        self._text = msgspec.json.encode(snapshot.documented(found, self._settings.trade.reporting_currency))
         news, self._news = self._news, asyncio.Event()
         news.set()
 

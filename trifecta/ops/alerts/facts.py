@@ -41,6 +41,9 @@ LIMITS = frozenset(
     }
 )
 """Refusals that a person should hear of; the others are the daily business of a risk gate."""
+WELL = ("", "Completed")
+PROVEN_S = 120.0
+"""For so long a run must go on whose predecessor failed: one that fails over and over is never well in between."""
 REFUSED_WITHIN_S = 900.0
 """A limit counts as hit for so long after it last refused."""
 
@@ -50,6 +53,8 @@ class FlowReport(msgspec.Struct):
 
     flow: str
     last: str = ""
+    before: str = ""
+    began_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,7 @@ def read(
         expected=tuple(settings.source(name) for name, venue in settings.venues.items() if venue.enabled),
         feeds=feeds(settings, clock),
         health=(ask or _health)(settings),
-        failed=failed_flows(settings.run_dir),
+        failed=failed_flows(settings.run_dir, clock.now_ns()),
         drifted=_drifted(settings.run_dir),
         trader=report.last(settings.run_dir),
         free_bytes=shutil.disk_usage(settings.data_dir).free if settings.data_dir.exists() else None,
@@ -144,8 +149,8 @@ def _reading(ledger: Ledger | None) -> Iterator[Connection | None]:
         yield connection
 
 
-def failed_flows(run_dir: Path) -> dict[str, str]:
-    """Flows whose newest run did not complete, and how it ended."""
+def failed_flows(run_dir: Path, now_ns: int) -> dict[str, str]:
+    """Flows whose newest run did not complete, and how it ended; of one that was begun anew, until it is proven."""
     living, found = processes.living(run_dir), {}
     for path in run_dir.glob("flow-*.json"):
         with suppress(OSError, msgspec.MsgspecError):
@@ -154,7 +159,9 @@ def failed_flows(run_dir: Path) -> dict[str, str]:
                 lives = any(name.startswith(f"{told.flow}-") for name in living)
                 if not lives and parts.WORKER in living:  # which is there to run it again
                     found[told.flow] = "killed"
-            elif told.last not in ("", "Running", "Completed"):
+                elif told.before not in WELL and now_ns - told.began_ns < PROVEN_S * NS_PER_S:
+                    found[told.flow] = told.before
+            elif told.last not in WELL:
                 found[told.flow] = told.last
     return found
 
