@@ -26,6 +26,7 @@ from trifecta import bus
 from trifecta.clock import Clock, SystemClock
 from trifecta.errors import PermanentError, TrifectaError
 from trifecta.ops import display, parts, ports, prefect_profile, probe, processes, reach
+from trifecta.ops.always import Always
 from trifecta.ops.child import Child, State
 from trifecta.ops.display import View
 from trifecta.ops.feeds import feeds
@@ -74,6 +75,7 @@ class System:
         chosen, self.warnings = parts.of_system(settings, wish)
         self._children = {part.name: self._child(part) for part in chosen}
         self._recorder = self._child(parts.recorder(settings))
+        self._always = Always(settings, clock, self._report)
         self._ingest_seen_s = -math.inf
         self._ingest_since_s = self._hearing_since_s = math.inf
         self._range: dict[str, Any] | None = None
@@ -114,6 +116,7 @@ class System:
             if self.served or self.elapsed_s >= LATEST_S.get(child.part.name, 0.0):
                 child.tend()
         self._keep_recording()
+        self._always.tend(ready=self._works())
         self._read_range()
         self._turn_logs_over()
 
@@ -136,6 +139,11 @@ class System:
         if self._hearing_since_s == math.inf and parts.ingest_hears(self._settings):
             self._hearing_since_s = now
         return now >= min(self._hearing_since_s + OVERLAP_S, self._ingest_since_s + HEARING_BOUND_S)
+
+    def _works(self) -> bool:
+        """Whether somebody runs flows."""
+        worker = self._children.get(parts.WORKER)
+        return worker is not None and worker.state is State.READY
 
     def _market_is_there(self) -> bool:
         emulator = self._children.get(parts.EMULATOR)

@@ -119,6 +119,8 @@ def test_our_own_signals_are_stored_once_and_judged_like_any(engines: Engines, t
     stored_minutes(lake, "GBPUSD", [1.1, 1.1, 1.1, 1.1])
     (own,) = engines.refresh()
     assert engines.refresh() == []
+    again = Engines(load(data_dir=tmp_path / "data"), ManualClock(START + 4 * 60 * NS_PER_S + 2 * NS_PER_S))
+    assert again.refresh() == []  # nor are they made anew after a restart
     assert (own.venue, own.symbol, own.direction, own.expiry_s) == ("sim_momentum", "EURUSD", 1, 60)
     quoted(lake, {240: 1.1, 301: 1.2, 302: 1.2})
     with session(lake) as connection:

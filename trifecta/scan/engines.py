@@ -42,6 +42,7 @@ from raw.bars
 where venue similar to '(sim_)?mt5_.*' and "interval" = ? and ts_open >= ?
 order by venue, symbol, ts_open
 """
+_CLAIMED = "select signal_id from raw.binary_signals where venue in ('momentum', 'sim_momentum') and ts_event >= ?"
 _RELIABILITY = "select venue, claimed_from, signals, won from binary_reliability"
 
 
@@ -55,7 +56,6 @@ class Engines:
         self._clock = clock
         self._lake = Lake(settings.lake)
         self._live = LiveSession(self._lake, memory=MEMORY, threads=THREADS)
-        self._claimed: set[str] = set()
 
     @property
     def finders(self) -> dict[Engine, ForexFinder | BinaryFinder]:
@@ -71,7 +71,8 @@ class Engines:
         self.forex.refresh(read_bars(lake, "15m", now - FOREX_DAYS * 86_400 * NS_PER_S))
         self.binary.refresh(read_reliability(lake))
         minutes = read_bars(lake, "1m", now - MINUTES_BACK * 60 * NS_PER_S)
-        return self._claim(minutes, now)
+        claimed = {key for (key,) in lake.execute(_CLAIMED, [now - int(MAX_BAR_AGE_S * NS_PER_S)]).fetchall()}
+        return self._claim(minutes, claimed, now)
 
     async def _follow_lake(self, publisher: Publisher) -> None:
         while True:
@@ -95,15 +96,14 @@ class Engines:
                 logger.warning("a message on the bus is no signal, listening anew: {}", error)
             await asyncio.sleep(RESUBSCRIBE_S)
 
-    def _claim(self, minutes: Mapping[Market, Bars], now: int) -> list[BinarySignal]:
-        """Our own signals of minutes that have just closed, each stored once."""
+    def _claim(self, minutes: Mapping[Market, Bars], claimed: set[str], now: int) -> list[BinarySignal]:
+        """Our own signals of minutes that have just closed; those that are stored are not made again."""
         made = []
         for (venue, symbol), bars in minutes.items():
             closed = int(bars.ts_close[-1])
             key = f"{venue}:{symbol}:{closed}"
-            if key in self._claimed or now - closed > MAX_BAR_AGE_S * NS_PER_S or not _contiguous(bars):
+            if key in claimed or now - closed > MAX_BAR_AGE_S * NS_PER_S or not _contiguous(bars):
                 continue
-            self._claimed.add(key)
             found = momentum.claim(bars)
             if found is not None:
                 source = f"{'sim_' if venue.startswith('sim_') else ''}{momentum.SOURCE}"
