@@ -101,7 +101,7 @@ def _system() -> None:
     models = sum(one["source"] == "model" for one in serving)
     wrong = looking().found()
     lights: list[Light] = [
-        ("red", "report", f"{len(wrong)} wrong: see below") if wrong else ("green", "task_alt", "nothing is wrong"),
+        _worst(wrong),
         ("green" if fresh == len(feeds) and feeds else "red", "sensors", f"{fresh} of {len(feeds)} feeds fresh"),
         _gaps(int(gaps["open"]), int(gaps["lost"]), int(gaps["books"])),
         ("green" if models else "blue", "model_training", f"{models} of {len(serving)} ranges told by a model"),
@@ -112,6 +112,13 @@ def _system() -> None:
     with st.container(horizontal=True):
         for colour, icon, text in lights:
             st.badge(text, icon=f":material/{icon}:", color=colour, help=_MEANS.get(icon))
+
+
+def _worst(found: list[Wrong]) -> Light:
+    """Whether anything is wrong, and whether it can wait."""
+    if not found:
+        return "green", "task_alt", "nothing is wrong"
+    return "red" if found[0].critical else "orange", "report", f"{len(found)} wrong: see below"
 
 
 def _halt(told: dict[str, Any]) -> Light:
@@ -166,9 +173,10 @@ def _wrong() -> None:
 
 
 def _told(one: Wrong) -> None:
-    with st.container(border=True):
-        st.badge(one.rule.severity, icon=":material/report:", color="red" if one.critical else "orange")
-        st.markdown(f"**{one.rule.name.replace('_', ' ').capitalize()}: {one.subject}** — {one.text}")
+    """A line; what it means and what to do stand below it, open where it cannot wait."""
+    mark = f":{'red' if one.critical else 'orange'}-badge[{one.rule.severity}]"
+    title = f"**{one.rule.name.replace('_', ' ').capitalize()}: {one.subject}** — {one.text}"
+    with st.expander(f"{mark} {title}", expanded=one.critical):
         st.caption(f"{one.rule.meaning} **What to do:** {one.rule.remedy}")
 
 
