@@ -3,26 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 from trifecta.errors import PermanentError
-
-if sys.platform == "win32":
-    import msvcrt
-
-    _FAR_BEHIND = 1 << 20  # Windows locks bytes for readers too: lock one that nobody reads
-
-    def _lock(handle: int) -> None:
-        os.lseek(handle, _FAR_BEHIND, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        os.lseek(handle, 0, os.SEEK_SET)
-
-else:
-    import fcntl
-
-    def _lock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+from warehouse.lock import lock
 
 
 class FolderLock:
@@ -37,7 +21,7 @@ class FolderLock:
         path = folder / "lock"
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            _lock(self._handle)
+            lock(self._handle)
         except OSError as error:
             holder = os.read(self._handle, 20).decode(errors="replace").strip() or "unknown"
             os.close(self._handle)

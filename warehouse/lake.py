@@ -6,6 +6,8 @@ crash the writer asks for that number and goes on behind it, so no row is lost a
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from datetime import date, timedelta
 from functools import cached_property
 from math import ceil
 from pathlib import Path
+from tempfile import gettempdir
 from threading import Lock
 from weakref import WeakValueDictionary
 
@@ -22,7 +25,8 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from pyarrow import fs
 
 from warehouse import files
-from warehouse.errors import RefusedError
+from warehouse.errors import BusyError, RefusedError
+from warehouse.lock import lock
 from warehouse.stored import StoredFile
 from warehouse.tables import TABLES
 
@@ -171,8 +175,15 @@ class Lake:
         return ["/".join((self.location(name), *uri.split("/")[-depth:])) for uri in table.file_uris()]
 
     def compact(self, name: str, *, keep: timedelta = KEEP) -> Compacted:
-        """Merges small files, and deletes files that no reader younger than `keep` can still be reading."""
+        """Merges small files, and deletes files that no reader younger than `keep` can still be reading.
+
+        Does nothing while another process merges them.
+        """
         hours = max(ceil(keep / timedelta(hours=1)), 1)
+        with self._alone(name) as alone:
+            return self._compact(name, hours) if alone else Compacted(name, 0, 0, 0)
+
+    def _compact(self, name: str, hours: int) -> Compacted:
         with self._newest(name) as table:
             metrics = table.optimize.compact(
                 target_size=COMPACT_TARGET_BYTES,
@@ -184,13 +195,35 @@ class Lake:
         return Compacted(name, metrics["numFilesRemoved"], metrics["numFilesAdded"], len(vacuumed))
 
     def expire(self, name: str, *, before: date) -> Expired:
-        """Drops whole days before `before`; their files go with a later compaction, writers keep their versions."""
-        with self._newest(name) as table:
+        """Drops whole days before `before`; their files go with a later compaction, writers keep their versions.
+
+        Raises:
+            BusyError: the table is being compacted.
+        """
+        with self._alone(name) as alone, self._newest(name) as table:
+            if not alone:
+                raise BusyError(f"{name} is being compacted: try again when that is done")
             metrics = table.delete(
                 f"date < '{before.isoformat()}'",
                 commit_properties=CommitProperties(max_commit_retries=MAX_COMMIT_RETRIES),
             )
         return Expired(name, before, metrics["num_removed_files"])
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[bool]:
+        """Whether nobody else on this machine rewrites files of this table.
+
+        Of two that merge the same files at once, Delta's library lets both commit, and each row stands twice.
+        """
+        folder = (
+            local_path(self.uri) or Path(gettempdir()) / f"trifecta-{hashlib.sha256(self.uri.encode()).hexdigest()}"
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / f".{name}.lock", os.O_RDWR | os.O_CREAT)
+        try:
+            yield _is_taken(handle)
+        finally:
+            os.close(handle)
 
     def _folder(self, name: str) -> fs.SubTreeFileSystem:
         """Where this table's files are."""
@@ -224,6 +257,15 @@ class Lake:
         except TableNotFoundError:
             self.create_all()
             return DeltaTable(self.location(name))
+
+
+def _is_taken(handle: int) -> bool:
+    """Whether the lock was free, and is ours now."""
+    try:
+        lock(handle)
+    except OSError:
+        return False
+    return True
 
 
 def local_path(uri: str) -> Path | None:

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from warehouse import TABLES, Lake, refresh, session
+from warehouse.errors import BusyError
 
 Rows = Callable[..., pa.Table]
 
@@ -90,7 +91,7 @@ def test_threads_lose_and_double_nothing(lake: Lake) -> None:
 def test_processes_lose_and_double_nothing(lake: Lake) -> None:
     lake.create_all()
     total = 2 * COMMITS * ROWS
-    calls = [("write", "binance"), ("write", "binance_usdm"), ("compact", total)] + [("read_until", total)] * 3
+    calls = [("write", "binance"), ("write", "binance_usdm")] + [("compact", total)] * 2 + [("read_until", total)] * 2
     running = [_start(function, lake.uri, argument) for function, argument in calls]
     try:
         results = [_result(process) for process in running]
@@ -98,9 +99,39 @@ def test_processes_lose_and_double_nothing(lake: Lake) -> None:
         for process in running:
             process.kill()
     assert results[:2] == [total // 2, total // 2]
-    assert results[2] > 0
-    for reads in results[3:]:
+    assert sum(results[2:4]) > 0
+    for reads in results[4:]:
         _assert_sound(reads, total)
+
+
+def merge(uri: str, _: str) -> int:
+    """Merges the trades once; returns how many files came of it."""
+    return Lake(uri).compact("trades", keep=timedelta(hours=1)).files_added
+
+
+@pytest.mark.system
+def test_processes_that_merge_the_same_files_at_once_double_no_row(lake: Lake) -> None:
+    lake.create_all()
+    for round_ in range(3):
+        for version in range(5 * round_, 5 * round_ + 5):
+            lake.append("trades", _batch("binance", version), writer="binance", version=version)
+        running = [_start("merge", lake.uri, "") for _ in range(3)]
+        assert sum(_result(process) for process in running) >= 1
+        assert session(lake).execute(_TRADES).fetchall() == [((5 * round_ + 5) * ROWS,) * 2]
+
+
+def test_a_table_that_is_merged_elsewhere_is_left_alone(lake: Lake) -> None:
+    for version in range(3):
+        lake.append("trades", _batch("binance", version), writer="binance", version=version)
+    before = lake.files("trades")
+    other = Lake(lake.uri)
+    with other._alone("trades") as alone:
+        assert alone
+        assert lake.compact("trades").files_removed == 0
+        with pytest.raises(BusyError, match="trades is being compacted"):
+            lake.expire("trades", before=datetime.date(2025, 1, 1))
+    assert lake.files("trades") == before
+    assert lake.compact("trades").files_removed == 3
 
 
 def test_a_session_is_refreshed_while_its_cursors_read(lake: Lake) -> None:

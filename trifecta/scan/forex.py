@@ -34,7 +34,6 @@ MAX_SPREAD_SHARE = 0.15
 """Of the stop's distance: beyond it the spread eats what the signal may give."""
 Market = tuple[str, str]
 LOT = 100_000.0
-USD = "USD"
 UNIT = 1000.0
 """Smallest size, 0.01 lot of 100,000."""
 
@@ -252,14 +251,9 @@ def _outcome(bars: Bars, at: int, seen: Signal, spread: float) -> tuple[bool | N
     return not bool(stopped[first]), at + 1 + first
 
 
-def currency(symbol: str) -> str:
-    """In which the amounts of a plan are counted: USD where the pair has it, else its second currency."""
-    return USD if USD in symbol else symbol[3:]
-
-
 def _usd_per_quote_unit(symbol: str, price: float) -> float:
     """Worth of one unit of the second currency in USD where the pair has USD in it; else 1, amounts stay its own."""
-    return 1 / price if symbol.startswith(USD) else 1.0
+    return 1 / price if symbol.startswith("USD") else 1.0
 
 
 def _size(loss_per_unit: float, settings: ForexSettings) -> float:

@@ -100,6 +100,11 @@ class ForexPlan(msgspec.Struct, frozen=True, tag="forex"):
     sma_long: float
     atr: float
 
+    @property
+    def currency(self) -> str:
+        """In which amounts are counted: USD where the pair has it, else its second currency."""
+        return "USD" if "USD" in self.symbol else self.symbol[3:]
+
 
 class BinaryPlan(msgspec.Struct, frozen=True, tag="binary"):
     """A bet on the price after `expiry_s`."""

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from trifecta.clock import NS_PER_S
-from trifecta.scan import forex
 from trifecta.scan.opportunity import ArbitragePlan, Engine, ForexPlan, Opportunity
 
 
@@ -78,9 +77,7 @@ def _documented(one: Opportunity, reporting: str) -> dict[str, Any]:
 
 def _currency(one: Opportunity, reporting: str) -> str:
     """What profit and costs are counted in."""
-    if isinstance(one.plan, ArbitragePlan):
-        return one.plan.currency
-    return forex.currency(one.plan.symbol) if isinstance(one.plan, ForexPlan) else reporting
+    return one.plan.currency if isinstance(one.plan, ArbitragePlan | ForexPlan) else reporting
 
 
 def _plan(one: Opportunity) -> dict[str, Any]:
