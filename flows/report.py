@@ -14,10 +14,12 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
 from trifecta import logs
-from trifecta.clock import SystemClock
+from trifecta.clock import NS_PER_S, SystemClock
 from trifecta.settings import Market, Settings, load
 
 RUNNING = "Running"
+LATELY_S = 300.0
+"""Two runs of what always runs that begin within this: something ends them over and over."""
 
 
 class Report(msgspec.Struct):
@@ -30,9 +32,9 @@ class Report(msgspec.Struct):
     last: str = ""
     """The state that the newest run ended in; `Running` where it is known that one works."""
     before: str = ""
-    """How the run before the one that works ended, and"""
+    """How the run before the one that works ended, if it had begun but lately: then beginning again is not being well."""
     began_ns: int = 0
-    """when that one began: one that ends the same way is not well for beginning again and again."""
+    """When the run that works began."""
 
 
 def report_drift(run_dir: Path, moved: dict[str, str]) -> None:
@@ -65,7 +67,9 @@ def note_begin(flow: Flow[..., Any], _run: FlowRun, _state: State[Any]) -> None:
     if report.last == RUNNING:  # the run before was killed, and could not say so
         report.runs["Crashed"] = report.runs.get("Crashed", 0) + 1
         report.last = "Killed"
-    report.before, report.began_ns, report.last = report.last, SystemClock().now_ns(), RUNNING
+    now_ns = SystemClock().now_ns()
+    report.before = report.last if now_ns - report.began_ns < LATELY_S * NS_PER_S else ""
+    report.began_ns, report.last = now_ns, RUNNING
     _write(path, report)
 
 

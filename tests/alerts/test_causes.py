@@ -128,6 +128,22 @@ def test_a_flow_that_always_runs_and_fails_over_and_over_is_told_once_and_when_i
     assert webhook.titles == ["[warning] flow failed: scan", "[recovered] flow failed: scan"]
 
 
+def test_a_flow_that_was_killed_after_hours_and_begins_at_once_is_no_cause(
+    tmp_path: Path, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIFECTA_DATA_DIR", str(tmp_path))
+    with (
+        processes.recorded(tmp_path / "run", "ingest-1", os.getpid()),
+        closing(Watched(load(), webhook, "flow_failed")) as watch,
+    ):
+        monkeypatch.setattr(report, "SystemClock", lambda: watch.clock)
+        for _ in range(3):
+            note_begin(ingest, FlowRun(flow_id=uuid4()), Running())
+            watch.wait(90)
+            watch.wait(3600)
+    assert webhook.titles == []
+
+
 def test_a_flow_that_was_killed_is_told_once_and_when_it_runs_again(
     tmp_path: Path, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
