@@ -32,7 +32,7 @@ class Report(msgspec.Struct):
     last: str = ""
     """The state that the newest run ended in; `Running` where it is known that one works."""
     before: str = ""
-    """How the run before the one that works ended, if it had begun but lately: then beginning again is not being well."""
+    """How the run before the one that works ended, if it began but lately: to begin again is not to be well then."""
     began_ns: int = 0
     """When the run that works began."""
 

@@ -41,11 +41,14 @@ def test_merges_publishes_and_removes_again_and_again_and_ends_when_asked(
     os.utime(old, (0, 0))
     environment = dict(os.environ) | parts.settings_environment(settings)
     with subprocess.Popen([sys.executable, "-c", QUICK], env=environment) as keeper:
-        _until(lambda: len(Lake(settings.lake).files("trades")) == 1)
-        _until(settings.published.exists)
-        _until(lambda: not old.exists())
-        keeper.terminate()
-        assert keeper.wait(30) == 0
+        try:
+            _until(lambda: len(Lake(settings.lake).files("trades")) == 1)
+            _until(settings.published.exists)
+            _until(lambda: not old.exists())
+            keeper.terminate()
+            assert keeper.wait(30) == 0
+        finally:
+            keeper.kill()
     assert new.exists()
     with duckdb.connect(str(settings.published), read_only=True) as published:
         assert published.execute("select count(*) from trades").fetchall() == [(5,)]
