@@ -9,6 +9,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
@@ -19,8 +21,13 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 ROOT = Path(__file__).parents[2]
-STAMP = "2026-01-01T00:00:00.000Z"
-HTTP_STAMP = "Thu, 01 Jan 2026 00:00:00 GMT"
+
+
+class Object(NamedTuple):
+    """What was put, and when: Delta deletes commits that are older than a month from a table's log."""
+
+    body: bytes
+    modified: datetime
 
 
 class _Server(ThreadingHTTPServer):
@@ -28,7 +35,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Request)
-        self.objects: dict[str, bytes] = {}
+        self.objects: dict[str, Object] = {}
         self.refused = 0
         self.lock = threading.Lock()
 
@@ -86,16 +93,19 @@ class _Request(BaseHTTPRequestHandler):
         key, query = self._asked()
         if "list-type" in query:
             return self._answer(200, _listing(self.server.objects, query))
-        body = self.server.objects.get(key) if key else str(self.server.refused).encode()
-        if body is None:
+        if not key:
+            return self._answer(200, str(self.server.refused).encode())
+        if (found := self.server.objects.get(key)) is None:
             return self._answer(404)
+        body, modified = found
+        told = {"Last-Modified": format_datetime(modified, usegmt=True)}
         unit, _, span = self.headers.get("Range", "").partition("=")
         if unit != "bytes":
-            return self._answer(200, body)
+            return self._answer(200, body, told)
         first, _, last = span.partition("-")
         start = int(first) if first else max(len(body) - int(last), 0)
         stop = min(int(last) + 1, len(body)) if first and last else len(body)
-        return self._answer(206, body[start:stop], {"Content-Range": f"bytes {start}-{stop - 1}/{len(body)}"})
+        return self._answer(206, body[start:stop], told | {"Content-Range": f"bytes {start}-{stop - 1}/{len(body)}"})
 
     do_HEAD = do_GET  # noqa: N815 - the names that http.server calls
 
@@ -108,7 +118,7 @@ class _Request(BaseHTTPRequestHandler):
             if self.headers.get("If-None-Match") == "*" and key in self.server.objects:
                 self.server.refused += 1
                 return self._answer(412)
-            self.server.objects[key] = body
+            self.server.objects[key] = Object(body, datetime.now(UTC))
         return self._answer(200)
 
     def do_POST(self) -> None:
@@ -136,7 +146,7 @@ class _Request(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
-        told = {"Content-Length": str(len(body)), "ETag": '"x"', "Last-Modified": HTTP_STAMP} | (headers or {})
+        told = {"Content-Length": str(len(body)), "ETag": '"x"'} | (headers or {})
         for name, value in told.items():
             self.send_header(name, value)
         with contextlib.suppress(ConnectionError):  # a client that had enough hangs up
@@ -156,18 +166,19 @@ def _joined(chunks: BinaryIO) -> bytes:
     return b"".join(parts)
 
 
-def _listing(objects: dict[str, bytes], query: dict[str, list[str]]) -> bytes:
+def _listing(objects: dict[str, Object], query: dict[str, list[str]]) -> bytes:
     prefix, after, delimiter = (query.get(name, [""])[0] for name in ("prefix", "start-after", "delimiter"))
     told = dict[str, str]()
-    for key, body in sorted(objects.copy().items()):
+    for key, (body, modified) in sorted(objects.copy().items()):
         folder, inner, _ = key.removeprefix(prefix).partition(delimiter) if delimiter else ("", "", "")
         if not key.startswith(prefix) or key <= after:
             continue
         if inner:
             told[folder] = f"<CommonPrefixes><Prefix>{escape(prefix + folder + inner)}</Prefix></CommonPrefixes>"
         else:
-            size = f"<Size>{len(body)}</Size><ETag>x</ETag><LastModified>{STAMP}</LastModified>"
-            told[key] = f"<Contents><Key>{escape(key)}</Key>{size}</Contents>"
+            stamp = modified.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            size = f"<Size>{len(body)}</Size><ETag>x</ETag>"
+            told[key] = f"<Contents><Key>{escape(key)}</Key>{size}<LastModified>{stamp}</LastModified></Contents>"
     return f"<ListBucketResult><IsTruncated>false</IsTruncated>{''.join(told.values())}</ListBucketResult>".encode()
 
 
