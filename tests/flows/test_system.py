@@ -156,7 +156,8 @@ def test_whatever_is_killed_comes_back_and_the_flows_do_their_work(start: Callab
     assert worker is not None
     worker.kill()  # the run lives on, and the next worker starts no second one
     wait_for(lambda: running.find(parts.WORKER, other_than=worker), 60, "the worker again", running)
-    ended = {name: wait_for_deployment(running, name) for name in SHORT}
+    runs = {name: running.run_deployment(name) for name in SHORT}
+    ended = {name: wait_for(run, RESTART_BOUND_S, f"the run of {name}", running) for name, run in runs.items()}
     assert ended == dict.fromkeys(SHORT, "COMPLETED"), running.logs()
     alive = [name for name in processes.living(running.run_dir) if name.startswith(parts.INGEST)]
     assert alive == [parts.ingest_name(second.pid)]
@@ -175,6 +176,3 @@ def test_whatever_is_killed_comes_back_and_the_flows_do_their_work(start: Callab
     assert processes.living(running.run_dir) == {}
     assert supervisor.NAME not in processes.living(running.run_dir)
 
-
-def wait_for_deployment(running: Running, name: str) -> str:
-    return wait_for(running.run_deployment(name), RESTART_BOUND_S, f"the run of {name}", running)
