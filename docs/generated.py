@@ -140,9 +140,9 @@ def tables() -> str:
     lines = [
         "# Tables",
         "",
-        "What `trifecta sql`, the SQL page and `warehouse.duckdb` show; the ledger is in `trifecta sql` alone.",
-        "Views turn stored integers into prices and",
-        "times; marts show closed periods only. Times are UTC. A venue that begins with `sim_` is the emulator's.",
+        "What `trifecta sql`, the SQL page and `warehouse.duckdb` show; the file has no ledger. Views turn stored",
+        "integers into prices and times; marts show closed periods only. Times are UTC. A venue that begins with",
+        "`sim_` is the emulator's.",
         "",
         "## Views and marts",
         "",
@@ -185,16 +185,16 @@ def _ledger() -> Iterator[str]:
     yield from (
         "## Ledger",
         "",
-        "Rows that must be unique and transactional. Times are ns, UTC. `trifecta sql` shows them as timestamps,",
-        "`ts_ns` as `ts`, and amounts of money as decimals.",
+        "Rows that must be unique and transactional. Times are ns, UTC. `trifecta sql` and the SQL page show them as",
+        "timestamps, `ts_ns` as `ts`, and amounts of money as decimals.",
         "",
     )
     for table in metadata.sorted_tables:
-        yield from (f"### `{table.name}`", "", table.comment or "", "", "| column | type | |", "|---|---|---|")
+        yield from (f"### `{table.name}`", "", table.info["doc"], "", "| column | type | |", "|---|---|---|")
         for column in table.columns:
             keys = [f"→ `{key.target_fullname}`" for key in column.foreign_keys]
             told = ["key"] * column.primary_key + keys + ["may be null"] * bool(column.nullable)
-            yield f"| `{column.name}` | {str(column.type).lower()} | {' · '.join([*told, column.comment or ''])} |"
+            yield f"| `{column.name}` | {str(column.type).lower()} | {' · '.join([*told, column.doc or ''])} |"
         yield ""
 
 

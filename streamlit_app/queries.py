@@ -48,6 +48,11 @@ EXAMPLES = (
     ),
     Saved("Spread by minute", "from spread_1m\norder by ts_open desc\nlimit 500"),
     Saved("Gaps that are not filled", "from gaps\nwhere status <> 'filled'\norder by ts_from desc"),
+    Saved(
+        "What each engine earned",
+        "select portfolio, engine, currency, count(*) as trades, sum(pnl) as pnl, sum(fees) as fees\n"
+        "from outcomes\ngroup by all\norder by all",
+    ),
     Saved("What is in quarantine", "from quarantine_by_reason\norder by inputs desc"),
 )
 

@@ -9,12 +9,15 @@ from typing import NamedTuple
 import duckdb
 import pyarrow as pa
 import streamlit as st
+from sqlalchemy.exc import SQLAlchemyError
 
 import warehouse
 from streamlit_app import frame, queries
+from streamlit_app.accounts import ledger
 from streamlit_app.queries import Saved
 from streamlit_app.reading import settings
 from warehouse.errors import WarehouseError
+from warehouse.ledger.mirror import mirror
 
 ROWS = (1_000, 10_000, 100_000)
 SECONDS = (5, 30, 120)
@@ -42,12 +45,15 @@ class Answer(NamedTuple):
 @st.cache_resource(show_spinner="Opening the warehouse …")
 def _sandbox() -> tuple[duckdb.DuckDBPyConnection, warehouse.Lake]:
     lake = warehouse.Lake(settings().lake)
-    return warehouse.session(lake, sandbox=True), lake
+    connection = warehouse.session(lake, sandbox=True)
+    mirror(connection, ledger(), asked="select 1")  # the tables are there to be listed, empty until one is asked for
+    return connection, lake
 
 
 def main() -> None:
     frame.heading(
-        "SQL", "DuckDB over the lake and the marts. It reads; nothing here can change or leave the warehouse."
+        "SQL",
+        "DuckDB over the lake, the marts and the ledger. It reads; nothing here can change or leave the warehouse.",
     )
     folder = settings().data_dir / "queries"
     saved = {one.name: one for one in (*queries.EXAMPLES, *queries.read(folder))}
@@ -75,9 +81,10 @@ def _ask(sql: str, most: int, bound_s: float) -> None:
             began_s = perf_counter()
             with queries.ONE_AT_A_TIME:
                 warehouse.refresh(connection, lake)
+                mirror(connection, ledger(), asked=sql)
             rows = warehouse.query(connection, sql, max_rows=most, timeout_s=bound_s)
         st.session_state["answer"] = Answer(sql, rows, perf_counter() - began_s)
-    except (WarehouseError, duckdb.Error) as error:
+    except (WarehouseError, SQLAlchemyError, duckdb.Error) as error:
         st.error(str(error), icon=":material/block:")
 
 

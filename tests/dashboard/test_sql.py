@@ -8,11 +8,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from sqlalchemy import insert
 from streamlit.testing.v1 import AppTest
 
 from streamlit_app import queries
 from streamlit_app.queries import Saved
+from streamlit_app.reading import settings
 from tests.dashboard.conftest import Page
+from warehouse.ledger import Ledger, halts
 
 FORBIDDEN = [
     "attach '/tmp/other.db' as other",
@@ -63,6 +66,28 @@ def test_every_example_is_answered(page: Page, day: Path) -> None:
     found = page("pages/sql.py", day)
     for example in queries.EXAMPLES:
         assert not _ask(found, example.sql).error, example.name
+
+
+def test_the_ledger_is_there_as_it_stands_when_it_is_asked_for(page: Page, tmp_path: Path) -> None:
+    found = page("pages/sql.py", tmp_path)
+    question = "select reason, ts from halts"
+    assert _ask(found, question).session_state["answer"].rows.to_pylist() == []
+    with Ledger(settings().ledger) as ledger:
+        ledger.migrate()
+        with ledger.begin() as connection:
+            connection.execute(insert(halts).values(ts_ns=1_000, halted=True, reason="why", actor="me"))
+    assert _ask(found, question).session_state["answer"].rows["reason"].to_pylist() == ["why"]
+    assert _ask(found, "insert into halts values (1, now(), true, 'x', 'y')").error
+    assert _ask(found, "delete from ledger.halts").error
+
+
+def test_a_ledger_that_is_gone_is_an_error_of_what_asks_for_it_alone(page: Page, tmp_path: Path) -> None:
+    found = page("pages/sql.py", tmp_path)
+    with Ledger(settings().ledger) as ledger:
+        ledger.migrate()
+    (tmp_path / "ledger.db").unlink()
+    assert "ledger.db" in _ask(found, "from halts").error[0].value
+    assert _ask(found, "select 1 as one").session_state["answer"].rows.to_pylist() == [{"one": 1}]
 
 
 def test_a_kept_question_is_there_again_and_a_bad_name_is_refused(tmp_path: Path) -> None:

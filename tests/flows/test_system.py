@@ -175,4 +175,3 @@ def test_whatever_is_killed_comes_back_and_the_flows_do_their_work(start: Callab
     assert running.command("down").stdout == "stopped\n"
     assert processes.living(running.run_dir) == {}
     assert supervisor.NAME not in processes.living(running.run_dir)
-

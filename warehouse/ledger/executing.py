@@ -16,12 +16,12 @@ execution_requests = Table(
     Column("ts_ns", BigInteger, nullable=False),
     Column("portfolio", Text, nullable=False),
     Column("opportunity_id", Text, nullable=False),
-    Column("trigger", Text, nullable=False),  # who asked
+    Column("trigger", Text, nullable=False, doc="who asked"),
     Column("status", Text, nullable=False),
-    Column("verdict", Text),  # approved, refused, skipped, or gone: nobody may act on it any more
-    Column("reason", Text, nullable=False, server_default=""),
-    Column("decision_id", Text, ForeignKey("decisions.id")),
-    Column("done_at", BigInteger),
+    Column("verdict", Text, doc="approved, refused, skipped, or gone: nobody may act on it any more"),
+    Column("reason", Text, nullable=False, server_default="", doc="what the verdict is for"),
+    Column("decision_id", Text, ForeignKey("decisions.id"), doc="null: none was made"),
+    Column("done_at", BigInteger, doc="when it was answered"),
     one_of("status", "waiting", "done"),
     one_of("verdict", "approved", "refused", "skipped", "gone"),
     Index(
@@ -32,8 +32,11 @@ execution_requests = Table(
         sqlite_where=_WAITING,
         postgresql_where=_WAITING,
     ),
+    info={
+        "doc": "One row a time that a person asked for an opportunity to be traded; while one waits, asking again is "
+        "the same row."
+    },
 )
-"""One row a time that a person asked for an opportunity to be traded; while one waits, asking again is the same row."""
 
 auto_turns = Table(
     "auto_turns",
@@ -42,19 +45,22 @@ auto_turns = Table(
     Column("ts_ns", BigInteger, nullable=False),
     Column("enabled", Boolean(create_constraint=False), nullable=False),
     Column("reason", Text, nullable=False),
-    Column("actor", Text, nullable=False),
+    Column("actor", Text, nullable=False, doc="who turned it"),
+    info={
+        "doc": "One row a turn of the switch of execution by rule, append only; the last one is in force, without one "
+        "it is off."
+    },
 )
-"""One row a turn of the switch of execution by rule, append only; the last one is in force, without one it is off."""
 
 exits = Table(
     "exits",
     metadata,
     Column("decision_id", Text, ForeignKey("decisions.id"), primary_key=True),
-    Column("take_profit", Price),
-    Column("stop_loss", Price),  # moves where it trails
-    Column("entry", Price),  # what the end was measured against
-    Column("exit", Price),  # what ended it
-    Column("reason", Text, nullable=False, server_default=""),  # take_profit, stop_loss, won, lost, tie, void
+    Column("take_profit", Price, doc="the price that ends it with a gain"),
+    Column("stop_loss", Price, doc="moves where it trails"),
+    Column("entry", Price, doc="what the end was measured against"),
+    Column("exit", Price, doc="what ended it"),
+    Column("reason", Text, nullable=False, server_default="", doc="take_profit, stop_loss, won, lost, tie, void"),
     Column("updated_at", BigInteger, nullable=False),
+    info={"doc": "One row a trade that ends by itself: at which prices, and at which it did."},
 )
-"""One row a trade that ends by itself: at which prices, and at which it did."""

@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Connection, Double, Integer,
 from warehouse.ledger.ledger import HEAD, Ledger
 from warehouse.ledger.money import SCALE, Amount, Price
 from warehouse.ledger.schema import metadata
+from warehouse.relations import quoted
 
 PRICE_SCALE = 15
 MOST_ROWS = 500_000
@@ -21,19 +22,48 @@ _PRICE_UNIT, _EXACT = Decimal(1).scaleb(-PRICE_SCALE), Context(prec=60)
 _TIMES = ("ts_ns", "ts_event", "ts_booked", "cooldown_until")
 
 
-def mirror(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
+def mirror(connection: duckdb.DuckDBPyConnection, ledger: Ledger, *, asked: str | None = None) -> None:
     """Makes `ledger.<table>` and, where the name is free, the view `<table>`, as the ledger stands now.
 
     Money is DECIMAL, times are UTC timestamps (`ts_ns` becomes `ts`). A ledger that is not there gives empty tables.
+
+    Args:
+        asked: SQL; only the tables that it reads are copied, the others stay as they were.
     """
-    connection.execute("create schema if not exists ledger")
+    _prepare(connection)
+    wanted = metadata.sorted_tables if asked is None else _read_by(connection, asked)
+    if not wanted:
+        return
     known = ledger.revision() == HEAD
     with ledger.read() as source:
-        for table in metadata.sorted_tables:
+        for table in wanted:
             _copy(connection, table, _rows(source, table) if known else [])
-    views = connection.execute("select view_name from duckdb_views() where schema_name = 'main'").fetchall()
-    for name in metadata.tables.keys() - {name for (name,) in views}:
-        connection.execute(f"create view {name} as from ledger.{name}")
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes what is missing of the schema, of its tables, empty, and of the views on them."""
+    connection.execute("create schema if not exists ledger")
+    there = _names(connection, "select table_name from duckdb_tables() where schema_name = 'ledger'")
+    views = _names(connection, "select view_name from duckdb_views() where schema_name = 'main'")
+    for name, table in metadata.tables.items():
+        if name not in there:
+            _copy(connection, table, [])
+        if name not in views:
+            connection.execute(f"create view {name} as from ledger.{name}")
+            connection.execute(f"comment on view {name} is {quoted(table.info['doc'])}")
+
+
+def _names(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
+    return {name for (name,) in connection.execute(sql).fetchall()}
+
+
+def _read_by(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Table]:
+    """The tables that this SQL reads; all of them where DuckDB cannot tell, which whoever runs it is told."""
+    try:
+        named = {name.lower() for name in connection.get_table_names(sql)}
+    except duckdb.Error:
+        return metadata.sorted_tables
+    return [table for table in metadata.sorted_tables if table.name in named]
 
 
 def _rows(source: Connection, table: Table) -> Sequence[Row[Any]]:

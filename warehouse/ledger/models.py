@@ -12,19 +12,19 @@ models = Table(
     "models",
     metadata,
     Column("version", Text, primary_key=True),
-    Column("target", Text, nullable=False),
+    Column("target", Text, nullable=False, doc="what it forecasts"),
     Column("venue", Text, nullable=False),
     Column("symbol", Text, nullable=False),
-    Column("horizon_s", Integer, nullable=False),
-    Column("network", Text, nullable=False),
+    Column("horizon_s", Integer, nullable=False, doc="how far ahead, s"),
+    Column("network", Text, nullable=False, doc="its kind"),
     Column("status", Text, nullable=False),
-    Column("folder", Text, nullable=False),  # relative to the data folder
-    Column("sha256", Text, nullable=False),  # of manifest.json
-    Column("reason", Text, nullable=False, server_default=""),
-    Column("metrics", Text, nullable=False, server_default="{}"),  # JSON
+    Column("folder", Text, nullable=False, doc="relative to the data folder"),
+    Column("sha256", Text, nullable=False, doc="of manifest.json"),
+    Column("reason", Text, nullable=False, server_default="", doc="why it has that status"),
+    Column("metrics", Text, nullable=False, server_default="{}", doc="JSON"),
     Column("created_at", BigInteger, nullable=False),
-    Column("promoted_at", BigInteger),
-    Column("retired_at", BigInteger),
+    Column("promoted_at", BigInteger, doc="when it became champion"),
+    Column("retired_at", BigInteger, doc="when it ceased to be"),
     one_of("target", "range", "direction"),
     one_of("status", *STATUSES),
     Index(
@@ -37,8 +37,8 @@ models = Table(
         sqlite_where=text("status = 'champion'"),
         postgresql_where=text("status = 'champion'"),
     ),
+    info={"doc": "One row a trained model version; at most one champion per target, venue, symbol and horizon."},
 )
-"""One row a trained model version; at most one champion per target, venue, symbol and horizon."""
 
 model_events = Table(
     "model_events",
@@ -46,10 +46,10 @@ model_events = Table(
     Column("id", Serial, primary_key=True),
     Column("ts_ns", BigInteger, nullable=False),
     Column("version", Text, ForeignKey("models.version"), nullable=False, index=True),
-    Column("from_status", Text),
+    Column("from_status", Text, doc="null: it was made"),
     Column("to_status", Text, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     one_of("from_status", *STATUSES),
     one_of("to_status", *STATUSES),
+    info={"doc": "One row a change of a model's status, append only; a rollback reads it."},
 )
-"""One row a change of a model's status, append only; a rollback reads it."""
