@@ -1,4 +1,4 @@
-"""What became of each flow, left in the run folder for `/metrics`: hooks that every scheduled flow carries."""
+"""What became of each flow, left in the run folder for `/metrics` and the alerts: hooks that every flow carries."""
 
 from __future__ import annotations
 
@@ -15,26 +15,12 @@ from prefect.states import Cancelled
 
 from trifecta import logs
 from trifecta.clock import NS_PER_S, SystemClock
+from trifecta.ops import flow_reports
+from trifecta.ops.flow_reports import RUNNING, FlowReport
 from trifecta.settings import Market, Settings, load
 
-RUNNING = "Running"
 LATELY_S = 300.0
 """Two runs of what always runs that begin within this: something ends them over and over."""
-
-
-class Report(msgspec.Struct):
-    """The runs of one flow that ended, by state."""
-
-    flow: str
-    runs: dict[str, int] = {}
-    took_s: float = 0.0
-    ended_ns: int = 0
-    last: str = ""
-    """The state that the newest run ended in; `Running` where it is known that one works."""
-    before: str = ""
-    """How the run before the one that works ended, if it began but lately: to begin again is not to be well then."""
-    began_ns: int = 0
-    """When the run that works began."""
 
 
 def report_drift(run_dir: Path, moved: dict[str, str]) -> None:
@@ -62,15 +48,15 @@ def note(flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> None:
 
 def note_begin(flow: Flow[..., Any], _run: FlowRun, _state: State[Any]) -> None:
     """Says that a run works: of a flow that always runs, the end of an earlier one tells nothing any more."""
-    path = _path(load().run_dir, flow.name)
-    report = _read(path, flow.name)
+    run_dir = load().run_dir
+    report = flow_reports.read(run_dir, flow.name)
     if report.last == RUNNING:  # the run before was killed, and could not say so
         report.runs["Crashed"] = report.runs.get("Crashed", 0) + 1
         report.last = "Killed"
     now_ns = SystemClock().now_ns()
     report.before = report.last if now_ns - report.began_ns < LATELY_S * NS_PER_S else ""
     report.began_ns, report.last = now_ns, RUNNING
-    _write(path, report)
+    flow_reports.write(run_dir, report)
 
 
 async def stand_alone(_flow: Flow[..., Any], run: FlowRun, _state: State[Any]) -> None:
@@ -88,38 +74,18 @@ async def stand_alone(_flow: Flow[..., Any], run: FlowRun, _state: State[Any]) -
 
 def forget_begin(run_dir: Path, flow: str) -> None:
     """Says that no run is known to work: whatever began did so in another life of the system."""
-    path = _path(run_dir, flow)
-    report = _read(path, flow)
+    report = flow_reports.read(run_dir, flow)
     if report.last == RUNNING:
-        _write(path, msgspec.structs.replace(report, last=""))
+        flow_reports.write(run_dir, msgspec.structs.replace(report, last=""))
 
 
-def add(run_dir: Path, flow: str, state: str, took_s: float, now_ns: int) -> Report:
+def add(run_dir: Path, flow: str, state: str, took_s: float, now_ns: int) -> FlowReport:
     """The report with one run more."""
-    path = _path(run_dir, flow)
-    report = _read(path, flow)
+    report = flow_reports.read(run_dir, flow)
     report.runs[state] = report.runs.get(state, 0) + 1
     report.took_s, report.ended_ns, report.last = took_s, now_ns, state
-    _write(path, report)
+    flow_reports.write(run_dir, report)
     return report
-
-
-def _path(run_dir: Path, flow: str) -> Path:
-    return run_dir / f"flow-{flow}.json"
-
-
-def _read(path: Path, flow: str) -> Report:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Report)
-    except (OSError, msgspec.MsgspecError):
-        return Report(flow)
-
-
-def _write(path: Path, report: Report) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".new")
-    aside.write_bytes(msgspec.json.encode(report))
-    aside.replace(path)
 
 
 def begin() -> Settings:

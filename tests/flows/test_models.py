@@ -12,7 +12,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 from prefect.client.orchestration import get_client
@@ -23,7 +22,7 @@ import flows.evaluate
 import flows.train
 import flows.tune
 from flows.deploy import bury
-from flows.report import Report, stand_alone
+from flows.report import stand_alone
 from tests.alerts.conftest import IMGHDR, Webhook
 from tests.alerts.watched import Watched
 from tests.forecast import test_live as served
@@ -45,7 +44,7 @@ from trifecta.forecast.targets import Target
 from trifecta.forecast.training import Job, Trained
 from trifecta.forecast.versions import Version
 from trifecta.market.events import FEATURES
-from trifecta.ops import parts
+from trifecta.ops import flow_reports, parts
 from trifecta.serve.app import create
 from trifecta.serve.prefect_api import PrefectApi, PrefectAwayError
 from trifecta.settings import Settings, load
@@ -167,18 +166,14 @@ async def test_training_that_failed_is_left_for_the_alerts_and_one_that_did_not_
     with closing(Webhook()) as webhook, closing(Watched(settings, webhook, "flow_failed")) as watch:
         with pytest.raises(ZeroDivisionError):
             await flows.train.train(symbol="PAXGUSDT", horizon_s=300)
-        assert report_of(settings, "train").last == "Failed"
+        assert flow_reports.read(settings.run_dir, "train").last == "Failed"
         watch.wait(61)
         trains(stand_in(passed=True))
         await flows.train.train(symbol="PAXGUSDT", horizon_s=300)
         watch.wait(61)
-    assert report_of(settings, "train").runs == {"Failed": 1, "Completed": 1}
-    assert report_of(settings, "train").last == "Completed"
+    assert flow_reports.read(settings.run_dir, "train").runs == {"Failed": 1, "Completed": 1}
+    assert flow_reports.read(settings.run_dir, "train").last == "Completed"
     assert webhook.titles == ["[warning] flow failed: train", "[recovered] flow failed: train"]
-
-
-def report_of(settings: Settings, flow: str) -> Report:
-    return msgspec.json.decode((settings.run_dir / f"flow-{flow}.json").read_bytes(), type=Report)
 
 
 async def test_arguments_that_fit_nothing_are_told(settings: Settings) -> None:

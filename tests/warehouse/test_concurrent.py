@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import pyarrow as pa
 import pytest
@@ -132,6 +134,23 @@ def test_a_table_that_is_merged_elsewhere_is_left_alone(lake: Lake) -> None:
             lake.expire("trades", before=datetime.date(2025, 1, 1))
     assert lake.files("trades") == before
     assert lake.compact("trades").files_removed == 3
+
+
+def test_whoever_was_away_while_the_log_was_cut_off_goes_on(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.append("trades", _batch("binance", 0), writer="binance", version=0)
+    monkeypatch.setattr("warehouse.lake._OPENED", WeakValueDictionary())  # as another process, which shares nothing
+    other = Lake(lake.uri)
+    for version in range(1, 5):
+        other.append("trades", _batch("binance", version), writer="binance", version=version)
+    other.compact("trades")
+    log = Path(lake.uri) / "trades" / "_delta_log"
+    for commit in log.iterdir():
+        os.utime(commit, (1, 1))  # long ago: the next checkpoint deletes it
+    other.append("trades", _batch("binance", 5), writer="binance", version=5)
+    other.compact("trades")
+    assert not (log / f"{1:020}.json").exists()
+    assert lake.version("trades", "binance") == 5
+    assert lake.files("trades") == other.files("trades")
 
 
 def test_a_session_is_refreshed_while_its_cursors_read(lake: Lake) -> None:

@@ -20,7 +20,7 @@ from trifecta.clock import NS_PER_S, Clock
 from trifecta.decide import halt
 from trifecta.decide.halt import Halt
 from trifecta.decide.risk import Rule
-from trifecta.ops import parts, processes
+from trifecta.ops import flow_reports, parts, processes
 from trifecta.ops.feeds import Feed, feeds
 from trifecta.settings import Settings
 from trifecta.trade import report
@@ -46,15 +46,6 @@ PROVEN_S = 120.0
 """For so long a run must go on whose predecessor failed: one that fails over and over is never well in between."""
 REFUSED_WITHIN_S = 900.0
 """A limit counts as hit for so long after it last refused."""
-
-
-class FlowReport(msgspec.Struct):
-    """What matters here of the report that a flow leaves."""
-
-    flow: str
-    last: str = ""
-    before: str = ""
-    began_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -152,17 +143,15 @@ def _reading(ledger: Ledger | None) -> Iterator[Connection | None]:
 def failed_flows(run_dir: Path, now_ns: int) -> dict[str, str]:
     """Flows whose newest run did not complete, and how it ended; of one that was begun anew, until it is proven."""
     living, found = processes.living(run_dir), {}
-    for path in run_dir.glob("flow-*.json"):
-        with suppress(OSError, msgspec.MsgspecError):
-            told = msgspec.json.decode(path.read_bytes(), type=FlowReport)
-            if told.last == "Running":
-                lives = any(name.startswith(f"{told.flow}-") for name in living)
-                if not lives and parts.WORKER in living:  # which is there to run it again
-                    found[told.flow] = "killed"
-                elif told.before not in WELL and now_ns - told.began_ns < PROVEN_S * NS_PER_S:
-                    found[told.flow] = told.before
-            elif told.last not in WELL:
-                found[told.flow] = told.last
+    for told in flow_reports.read_all(run_dir):
+        if told.last == flow_reports.RUNNING:
+            lives = any(name.startswith(f"{told.flow}-") for name in living)
+            if not lives and parts.WORKER in living:  # which is there to run it again
+                found[told.flow] = "killed"
+            elif told.before not in WELL and now_ns - told.began_ns < PROVEN_S * NS_PER_S:
+                found[told.flow] = told.before
+        elif told.last not in WELL:
+            found[told.flow] = told.last
     return found
 
 
