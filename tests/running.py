@@ -22,6 +22,14 @@ GUARDED = (sys.executable, "-m", "tests.guarded")
 PATIENCE_S = 120.0
 LOCKED = re.compile(r"database is locked|could not set lock|lock timeout|IO Error: .*lock", re.I)
 NAMES = ("API_PORT", "PREFECT_PORT", "DASHBOARD_PORT", "EMULATOR_PORT")
+LIGHT = {
+    "TRIFECTA_VENUES__BINANCE__SYMBOLS": '["BTCUSDT"]',
+    "TRIFECTA_VENUES__KRAKEN__SYMBOLS": '["BTC/USDT"]',
+    **{f"TRIFECTA_VENUES__{name}__ENABLED": "false" for name in ("BINANCE_USDM", "COINBASE", "OKX")},
+    "TRIFECTA_FORECAST__DEFAULT_SYMBOL": "BTCUSDT",
+    "TRIFECTA_MT5__ENABLED": "false",
+}
+"""Settings of a system that takes less of the machine: two exchanges with an instrument each."""
 DEFAULTS = {"8000": "API_PORT", "4200": "PREFECT_PORT", "8501": "DASHBOARD_PORT", "8900": "EMULATOR_PORT"}
 
 

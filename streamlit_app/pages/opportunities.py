@@ -71,8 +71,9 @@ def _offered() -> None:
         st.subheader(title)
         if not found[engine]:
             frame.nothing("Nothing now", "An honest market offers little; the scanners look after every quote.")
-        for one in found[engine]:
-            _card(one, found["timestamp"])
+        with st.container(key=f"offers-{engine}"):
+            for one in found[engine]:
+                _card(one, found["timestamp"])
 
 
 def _card(one: dict[str, Any], now: str) -> None:
@@ -129,6 +130,8 @@ def _confirm(one: dict[str, Any], answer: dict[str, Any]) -> None:
     with st.container(border=True):
         st.markdown(f"**Execute {_title(one)}?**")
         st.markdown(f"Expected after every cost: **{one['expected_profit']:+,.2f}** {one['currency']}")
+        if one["recommendation"] != "EXECUTE":
+            st.warning(f"The scanner says {one['recommendation']}: {one['reason']}", icon=":material/warning:")
         for order in answer.get("will", []):
             st.markdown(f":material/arrow_right: {order}")
         st.dataframe(pd.DataFrame(one["costs"]), hide_index=True, width="stretch", column_config=_COST)

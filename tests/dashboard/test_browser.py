@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect
-from sqlalchemy import select
+from sqlalchemy import Row, Select, select
 
 from tests.dashboard.browser import PAGES, Watched, browser_here
 from tests.forecast import tiny
-from tests.running import System, running
+from tests.running import LIGHT, System, running
 from trifecta.forecast import registry
 from warehouse.ledger import Ledger, equity, fills
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 SETTINGS = {
-    "TRIFECTA_VENUES__BINANCE__SYMBOLS": '["BTCUSDT"]',
-    "TRIFECTA_VENUES__KRAKEN__SYMBOLS": '["BTC/USDT"]',
-    **{f"TRIFECTA_VENUES__{name}__ENABLED": "false" for name in ("BINANCE_USDM", "COINBASE", "OKX")},
-    "TRIFECTA_FORECAST__DEFAULT_SYMBOL": "BTCUSDT",
-    "TRIFECTA_MT5__ENABLED": "false",
+    **LIGHT,
     "TRIFECTA_SCAN__ARBITRAGE__MAX_AGE_S": "20",  # a busy machine is slow to show what it sees
     "TRIFECTA_SCAN__ARBITRAGE__MAX_SKEW_S": "20",
     "TRIFECTA_RISK__STALE_S": "20",
@@ -37,6 +35,7 @@ SETTINGS = {
 }
 DISLOCATION = {"exchange": "kraken", "symbol": "BTC/USDT", "bps": 150.0, "duration_s": 400.0}
 ATTEMPTS = 10
+FILLED_S = 20.0
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 """Pixels that one has to scroll sideways."""
 
@@ -170,14 +169,12 @@ def test_a_click_becomes_fills_and_equity_moves(tab: Watched, system: System) ->
     answer = httpx.post(f"{emulator}/control/dislocation", json=DISLOCATION)
     assert answer.is_success, answer.text
     page = tab.open("Opportunities")
-    assert any(_executed(tab) for _ in range(ATTEMPTS))
+    assert any(_executed(tab) and _filled(system) for _ in range(ATTEMPTS))
     tab.shot("opportunities_executed")
     page.get_by_role("link", name="See it in Performance").click()
     _shows_the_trade(page)
     tab.shot("performance_after_a_trade")
-    with Ledger(f"sqlite:///{system.data / 'ledger.db'}") as ledger, ledger.read() as connection:
-        assert connection.execute(select(fills.c.id)).all()
-        worths = set(connection.execute(select(equity.c.equity)).scalars())
+    worths = {row.equity for row in _booked(system, select(equity.c.equity))}
     assert len(worths) > 1
     assert all(isinstance(worth, Decimal) for worth in worths)
 
@@ -187,7 +184,7 @@ def _executed(tab: Watched) -> bool:
     page = tab.page
     confirm = page.get_by_role("button", name="Confirm")
     try:
-        page.get_by_role("button", name="Execute").first.click()
+        page.locator(".st-key-offers-arbitrage").get_by_role("button", name="Execute").first.click()
         confirm.click()
     except Error:  # it ended under the finger
         return False
@@ -195,6 +192,19 @@ def _executed(tab: Watched) -> bool:
     refused = page.get_by_text(re.compile("^(refused|skipped|gone)$")).or_(page.get_by_test_id("stAlert"))
     expect(approved.or_(refused).first).to_be_visible()
     return approved.count() == 1
+
+
+def _filled(system: System) -> bool:
+    """Whether the market was still there when the orders came: of an approved trade nothing may be filled."""
+    end = time.monotonic() + FILLED_S
+    while not (found := _booked(system, select(fills.c.id))) and time.monotonic() < end:
+        time.sleep(0.5)
+    return bool(found)
+
+
+def _booked(system: System, asked: Select[Any]) -> Sequence[Row[Any]]:
+    with Ledger(f"sqlite:///{system.data / 'ledger.db'}") as ledger, ledger.read() as connection:
+        return connection.execute(asked).all()
 
 
 def _shows_the_trade(page: Page) -> None:

@@ -136,3 +136,17 @@ def _html(found: AppTest) -> str:
     return " ".join(element.proto.body for element in found.main if element.type == "html") + " ".join(
         element.value for element in found.markdown
     )
+
+
+@pytest.mark.parametrize(("advice", "told"), [("SKIP", 1), ("CONSIDER", 1), ("EXECUTE", 0)])
+def test_what_the_scanner_advises_against_says_so_before_it_is_confirmed(page: Page, advice: str, told: int) -> None:
+    found = page("pages/opportunities.py")
+    offer = {"id": "x", "type": "BINARY", "direction": "CALL", "pair": "GBPUSD", "expiry": "60s", "probability": 50.0}
+    offer |= {"break_even": 0.541, "expected_profit": -0.75, "currency": "USD", "costs": []}
+    offer |= {"recommendation": advice, "reason": "0 of 0 such signals won"}
+    found.session_state["pending"] = (offer, {"portfolio": "paper", "expires_in_s": 10.0, "confirm": "word"})
+    found.run()
+    assert not found.exception
+    warned = [warning.value for warning in found.warning if "0 of 0 such signals won" in warning.value]
+    assert len(warned) == told
+    assert all(advice in warning for warning in warned)

@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.running import GUARDED, ports
+from tests.running import GUARDED, LIGHT, ports
 from trifecta import supervisor
 from trifecta.ops import parts, processes
 
@@ -32,8 +32,8 @@ SHORT = ("compact", "publish", "quality", "backfill", "retention", "performance"
 class Running:
     """A started `trifecta up` and the ways to look at it."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        own = {"TRIFECTA_DATA_DIR": str(folder / "data"), **ports()}
+    def __init__(self, folder: Path, *options: str, **settings: str) -> None:
+        own = {"TRIFECTA_DATA_DIR": str(folder / "data"), **ports(), **settings}
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRIFECTA_", "PREFECT_"))}
         self.environment = (
             kept | own | {"PYTHONPATH": os.pathsep.join([str(parts.ROOT), os.environ.get("PYTHONPATH", "")])}
@@ -118,8 +118,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Starts a system, and leaves nothing of it behind."""
     started: list[Running] = []
 
-    def begin(*options: str) -> Running:
-        started.append(Running(tmp_path, *options))
+    def begin(*options: str, **settings: str) -> Running:
+        started.append(Running(tmp_path, *options, **settings))
         return started[-1]
 
     yield begin
@@ -129,7 +129,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
 
 def test_serves_a_range_and_ends_by_itself(start: Callable[..., Running]) -> None:
-    running = start("--for", "75s", "--no-dashboard")
+    running = start("--for", "60s", "--no-dashboard", "--no-prefect")
     served = wait_for(running.simple_range, RANGE_BOUND_S, "a range", running)
     assert served["market_range"] > 0
     assert served["simulated"] is True
@@ -144,7 +144,7 @@ def test_serves_a_range_and_ends_by_itself(start: Callable[..., Running]) -> Non
 
 
 def test_whatever_is_killed_comes_back_and_the_flows_do_their_work(start: Callable[..., Running]) -> None:
-    running = start("--no-dashboard")
+    running = start("--no-dashboard", **LIGHT)
     first = wait_for(lambda: running.find(parts.INGEST), RANGE_BOUND_S, "the ingest flow", running)
     wait_for(lambda: running.find(parts.RECORDER) is None or None, 60, "the plain recorder to step back", running)
 
