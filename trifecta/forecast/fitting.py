@@ -137,8 +137,10 @@ def learn(
         log.append({name: float(value) for name, value in (logs or {}).items()})
         on_epoch(epoch + 1, log[-1])
 
+    shown = batches(keras, windows, wanted, fold.training, effort.windows, seed, _own_random().python_random)
+    _make_state(model, *shown[0])
     model.fit(
-        batches(keras, windows, wanted, fold.training, effort.windows, seed, _own_random().python_random),
+        shown,
         validation_data=batches(keras, windows, wanted, held_out, 0),
         epochs=effort.epochs,
         shuffle=False,  # Keras would do it in another thread, by a state that every thread draws from
@@ -149,6 +151,12 @@ def learn(
         ],
     )
     return tuple(log)
+
+
+def _make_state(model: Any, windows: Any, wanted: Any) -> None:
+    """Makes what the optimizer and the losses keep; Keras would do it in the first step, and trace that step twice."""
+    model.optimizer.build(model.trainable_variables)
+    model.compute_loss(windows, wanted, model(windows, training=False))
 
 
 def prepare(seed: int) -> Any:
