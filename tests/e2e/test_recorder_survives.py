@@ -21,7 +21,9 @@ import numpy as np
 import pytest
 
 from tests.ports import free_port
+from tests.warehouse.bucket import bucket
 from trifecta.capture.heartbeat import Heartbeat
+from trifecta.clock import NS_PER_S
 from trifecta.emulator.config import Fault, FaultKind
 from trifecta.emulator.record import read_trades
 from warehouse.lake import Lake
@@ -29,6 +31,7 @@ from warehouse.sessions import session
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
+AWAY_S = 15.0
 RECORDER = """
 import asyncio, signal
 from trifecta.capture.recorder import record
@@ -99,6 +102,12 @@ class Stage:
         except FileNotFoundError:
             return None
 
+    def ages_s(self) -> tuple[float, float]:
+        """Since the last frame came in, and since rows reached the lake."""
+        beat, now_ns = self.heartbeat("sim_binance"), time.time_ns()
+        assert beat is not None
+        return (now_ns - beat.last_frame_ts_ns) / NS_PER_S, (now_ns - beat.last_commit_ts_ns) / NS_PER_S
+
     async def settled(self) -> None:
         """Returns once every source says, from now on, that it is whole: connected, books valid, no gap open."""
         assert self.recorder is not None
@@ -146,7 +155,7 @@ def compare(stage: Stage) -> dict[str, int]:
     """Asserts that the lake holds exactly what the emulator recorded between its first and last trade; counts."""
     truth = read_trades(stage.folder / "emulator")
     counts = {"trades": 0}
-    with session(Lake(str(stage.data / "lake"))) as lake:
+    with session(Lake(stage.environment.get("TRIFECTA_LAKE_URI", str(stage.data / "lake")))) as lake:
         lost = lake.execute(
             "select venue, symbol, first_id, last_id from gaps where status != 'filled' and stream = 'trade'"
         )
@@ -241,6 +250,36 @@ async def test_full_disk_loses_nothing(tmp_path: Path, small_disk: Path) -> None
         await played.end(signal.SIGTERM)
         assert "make room on its disk" in (tmp_path / "recorder.log").read_text()
         assert compare(played)["trades"] > 1_000
+
+
+async def test_an_object_store_that_fails_and_then_hangs_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bucket() as store:
+        for name, value in store.environment.items():
+            monkeypatch.setenv(name, value)  # the lake is compared from here too
+        async with stage(tmp_path, rate=500) as played:
+            played.environment["TRIFECTA_LAKE_URI"] = "s3://bucket/lake"
+            await played.start()
+            await played.settled()
+            store.fail(True)
+            await asyncio.sleep(AWAY_S)
+            _is_recorded_alone(played)
+            store.fail(False)
+            await played.settled()
+            with store.hanging():
+                await asyncio.sleep(AWAY_S)
+                _is_recorded_alone(played)
+            await played.settled()
+            await played.end(signal.SIGTERM)
+            assert compare(played)["trades"] > 1_000
+
+
+def _is_recorded_alone(played: Stage) -> None:
+    """Frames come in, and nothing has reached the lake since it went away."""
+    heard_s, committed_s = played.ages_s()
+    assert heard_s < 5.0
+    assert committed_s > AWAY_S - 5.0
 
 
 def fill(path: Path) -> None:

@@ -4,6 +4,7 @@ the first of two writers wins. It knows no signatures."""
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import sys
 import threading
@@ -37,6 +38,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Request)
         self.objects: dict[str, Object] = {}
         self.refused = 0
+        self.fails = False
         self.lock = threading.Lock()
 
 
@@ -44,6 +46,22 @@ class Bucket(NamedTuple):
     """A bucket that is served; it answers to any name."""
 
     url: str
+    process: subprocess.Popen[str]
+
+    def fail(self, on: bool) -> None:
+        """Answers every request 503 from now on, or no longer."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("fail\n" if on else "work\n")
+        self.process.stdin.flush()
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Connections stand and nothing comes through them."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -71,23 +89,32 @@ def bucket() -> Iterator[Bucket]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield Bucket(process.stdout.readline().strip())
+            yield Bucket(process.stdout.readline().strip(), process)
         finally:
             process.stdin.close()
 
 
 def serve() -> None:
-    """Serves until standard input ends; prints the address."""
+    """Serves until standard input ends, whose lines say whether to fail; prints the address."""
     server = _Server()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)  # noqa: T201
-    sys.stdin.read()
+    for line in sys.stdin:
+        server.fails = line == "fail\n"
 
 
 class _Request(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: _Server
+
+    def parse_request(self) -> bool:
+        if not super().parse_request():
+            return False
+        if self.server.fails:
+            self.close_connection = True
+            self._answer(503)
+        return not self.server.fails
 
     def do_GET(self) -> None:
         key, query = self._asked()
