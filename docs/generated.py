@@ -194,7 +194,8 @@ def _ledger() -> Iterator[str]:
         for column in table.columns:
             keys = [f"→ `{key.target_fullname}`" for key in column.foreign_keys]
             told = ["key"] * column.primary_key + keys + ["may be null"] * bool(column.nullable)
-            yield f"| `{column.name}` | {str(column.type).lower()} | {' · '.join([*told, *filter(None, [column.doc])])} |"
+            told += [column.doc] if column.doc else []
+            yield f"| `{column.name}` | {str(column.type).lower()} | {' · '.join(told)} |"
         yield ""
 
 
