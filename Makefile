@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+unexport PYTHONDONTWRITEBYTECODE  # else each of the processes compiles every module again
 
 .PHONY: up down install test lint docs bench clean
 
@@ -18,7 +19,7 @@ install: $(INSTALLED)
 $(INSTALLED): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip  # before 24, hashes and extras of one package do not go together
-	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --requirement requirements.lock  # compiled when imported
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
