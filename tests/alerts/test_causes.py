@@ -107,58 +107,54 @@ def test_a_flow_that_failed_is_told_once_and_that_it_completes(tmp_path: Path, w
     assert webhook.titles == ["[warning] flow failed: quality", "[recovered] flow failed: quality"]
 
 
-def test_a_flow_that_always_runs_and_fails_over_and_over_is_told_once_and_when_it_goes_on(
-    tmp_path: Path, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def flows_watched(tmp_path: Path, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    """A watch over what flows report of themselves, by the same clock as theirs."""
     monkeypatch.setenv("TRIFECTA_DATA_DIR", str(tmp_path))
-    with (
-        processes.recorded(tmp_path / "run", "scan-1", os.getpid()),
-        closing(Watched(load(), webhook, "flow_failed")) as watch,
-    ):
+    with closing(Watched(load(), webhook, "flow_failed")) as watch:
         monkeypatch.setattr(report, "SystemClock", lambda: watch.clock)
+        yield watch
+
+
+def test_a_flow_that_always_runs_and_fails_over_and_over_is_told_once_and_when_it_goes_on(
+    tmp_path: Path, webhook: Webhook, flows_watched: Watched
+) -> None:
+    with processes.recorded(tmp_path / "run", "scan-1", os.getpid()):
         for _ in range(4):  # each fails before anybody could believe it
             note_begin(scan, FlowRun(flow_id=uuid4()), Running())
-            watch.wait(20)
+            flows_watched.wait(20)
             report.note(scan, FlowRun(flow_id=uuid4()), Failed())
-            watch.wait(20)
+            flows_watched.wait(20)
         note_begin(scan, FlowRun(flow_id=uuid4()), Running())
-        watch.wait(60)
+        flows_watched.wait(60)
         assert webhook.titles == ["[warning] flow failed: scan"]
-        watch.wait(120)
+        flows_watched.wait(120)
     assert webhook.titles == ["[warning] flow failed: scan", "[recovered] flow failed: scan"]
 
 
 def test_a_flow_that_was_killed_after_hours_and_begins_at_once_is_no_cause(
-    tmp_path: Path, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, webhook: Webhook, flows_watched: Watched
 ) -> None:
-    monkeypatch.setenv("TRIFECTA_DATA_DIR", str(tmp_path))
-    with (
-        processes.recorded(tmp_path / "run", "ingest-1", os.getpid()),
-        closing(Watched(load(), webhook, "flow_failed")) as watch,
-    ):
-        monkeypatch.setattr(report, "SystemClock", lambda: watch.clock)
+    with processes.recorded(tmp_path / "run", "ingest-1", os.getpid()):
         for _ in range(3):
             note_begin(ingest, FlowRun(flow_id=uuid4()), Running())
-            watch.wait(90)
-            watch.wait(3600)
+            flows_watched.wait(90)
+            flows_watched.wait(3600)
     assert webhook.titles == []
 
 
 def test_a_flow_that_was_killed_is_told_once_and_when_it_runs_again(
-    tmp_path: Path, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, webhook: Webhook, flows_watched: Watched
 ) -> None:
-    monkeypatch.setenv("TRIFECTA_DATA_DIR", str(tmp_path))
-    with closing(Watched(load(), webhook, "flow_failed")) as watch:
-        monkeypatch.setattr(report, "SystemClock", lambda: watch.clock)
-        note_begin(ingest, FlowRun(flow_id=uuid4()), Running())
-        watch.wait(60)
-        assert webhook.titles == []  # nothing runs: it was stopped
-        processes.remember(tmp_path / "run", parts.WORKER, os.getpid())
-        watch.wait(60)
-        note_begin(ingest, FlowRun(flow_id=uuid4()), Running())
-        with processes.recorded(tmp_path / "run", "ingest-1", os.getpid()):
-            watch.wait(60)
-            watch.wait(120)
+    note_begin(ingest, FlowRun(flow_id=uuid4()), Running())
+    flows_watched.wait(60)
+    assert webhook.titles == []  # nothing runs: it was stopped
+    processes.remember(tmp_path / "run", parts.WORKER, os.getpid())
+    flows_watched.wait(60)
+    note_begin(ingest, FlowRun(flow_id=uuid4()), Running())
+    with processes.recorded(tmp_path / "run", "ingest-1", os.getpid()):
+        flows_watched.wait(60)
+        flows_watched.wait(120)
     assert webhook.titles == ["[warning] flow failed: ingest", "[recovered] flow failed: ingest"]
     assert json.loads((tmp_path / "run" / "flow-ingest.json").read_bytes())["runs"] == {"Crashed": 1}
 
